@@ -1,0 +1,129 @@
+"""What an attention zone is: its name, its mask, the cells of the map and their file names.
+
+Self-attention is a square matrix: a row is the token that looks (the query), a column the token
+looked at (the key). A reader sees ``[CLS] question [SEP] passage [SEP] padding``, and each token
+has one of three *roles*; a zone says, for each pair (role of the row, role of the key), whether
+that look is forbidden. The whole meaning of a zone is therefore one 3 x 3 table (``mask_table``),
+and everything else in the project only moves such tables about.
+
+This module needs nothing but numpy, so that the scripts which only read file names start at once.
+
+Source: Cui, Zhang, Liu: "Visualizing attention zones in machine reading comprehension models",
+STAR Protocols 2022, and the study behind it (Cui et al., iScience 2022).
+"""
+
+import re
+from typing import Iterable, List, NamedTuple, Optional
+
+import numpy as np
+
+# Token roles, as the features carry them. [CLS], [SEP] and padding are OTHER: segment ids would
+# not do, for they put [CLS] and the first [SEP] with the question.
+OTHER, QUESTION, PASSAGE = 0, 1, 2
+NUM_ROLES = 3
+
+# The five zones of the published map, in the order of the columns of results.csv.
+ZONES = ("all", "q2", "q2p", "p2q", "p2")
+# "union" is offered beside them: what a reader of the word "all" would expect (see mask_table).
+OFFERED_ZONES = ZONES + ("union",)
+
+# Added to the scaled score before the softmax (BERT adds the same number on padded keys).
+MASKED = -10000.0
+
+_FORBIDDEN_LOOKS = {
+    # zone: pairs (roles of the row, roles of the key)
+    "all": ((), ()),  # forbids nothing; it takes the padding term away, see sees_padding
+    "q2": ((QUESTION,), (QUESTION,)),
+    "q2p": ((OTHER, QUESTION), (PASSAGE,)),
+    "p2q": ((OTHER, PASSAGE), (QUESTION,)),
+    "p2": ((PASSAGE,), (PASSAGE,)),
+    "union": ((OTHER, QUESTION, PASSAGE), (QUESTION, PASSAGE)),
+}
+
+
+class Cell(NamedTuple):
+    """One square of the map: a zone masked in a layer.
+
+    Attributes:
+        layer: the layer's index from 0, or None for "in every layer at once".
+        zone: a name from OFFERED_ZONES, or None for the baseline (nothing masked).
+    """
+
+    layer: Optional[int]
+    zone: Optional[str]
+
+    def __str__(self):
+        if self.zone is None:
+            return "baseline"
+        return "%s in %s" % (
+            self.zone,
+            "every layer" if self.layer is None else "layer %d" % self.layer,
+        )
+
+
+BASELINE = Cell(layer=None, zone=None)
+
+
+def cells_of(num_layers: int, zones: Iterable[str] = ZONES) -> List[Cell]:
+    """Every cell of the map, layer by layer: 12 layers x 5 zones = the protocol's sixty."""
+    zones = list(zones)
+    return [Cell(layer, zone) for layer in range(num_layers) for zone in zones]
+
+
+def mask_table(zone: str) -> np.ndarray:
+    """The zone as a table of roles.
+
+    Returns:
+        float32 ``[row role, key role]``, 1 where the look is forbidden. For example ``q2p`` is
+        ``[[0, 0, 1], [0, 0, 1], [0, 0, 0]]``: rows OTHER and QUESTION may not see PASSAGE keys.
+
+    Raises:
+        KeyError: zone is not one of OFFERED_ZONES.
+    """
+    rows, keys = _FORBIDDEN_LOOKS[zone]
+    table = np.zeros((NUM_ROLES, NUM_ROLES), np.float32)
+    for row in rows:
+        table[row, list(keys)] = 1
+    return table
+
+
+def sees_padding(zone: Optional[str]) -> bool:
+    """Whether the zone takes BERT's padding term away, so that padded keys are looked at.
+
+    Only the published ``all`` does. Its code *replaces* the padding term by -10000 on every key;
+    a softmax does not see a constant, so what is left is the softmax of the raw scores over all
+    ``max_seq_length`` keys. We leave the term out instead of adding the constant, which would cost
+    float32 three decimals.
+    """
+    return zone == "all"
+
+
+# File names -----------------------------------------------------------------------------------
+
+PREDICTIONS, NBEST, NULL_ODDS = "predictions", "nbest_predictions", "null_odds"
+
+_PREDICTION_FILE = re.compile(
+    r"%s(?:_layer(?P<layer>\d+)?_(?P<zone>%s))?\.json" % (PREDICTIONS, "|".join(OFFERED_ZONES))
+)
+
+
+def file_name(kind: str, cell: Cell) -> str:
+    """The file of one cell: ``predictions.json``, ``predictions_layer3_q2.json``, ...
+
+    Args:
+        kind: PREDICTIONS, NBEST or NULL_ODDS.
+        cell: BASELINE has the bare name; layer None gives ``predictions_layer_q2.json``.
+    """
+    if cell.zone is None:
+        return kind + ".json"
+    layer = "" if cell.layer is None else "%d" % cell.layer
+    return "%s_layer%s_%s.json" % (kind, layer, cell.zone)
+
+
+def cell_of_file(name: str) -> Optional[Cell]:
+    """The cell whose predictions a file of this name holds, or None for any other file."""
+    match = _PREDICTION_FILE.fullmatch(name)
+    if not match:
+        return None
+    layer = match.group("layer")
+    return Cell(None if layer is None else int(layer), match.group("zone"))
