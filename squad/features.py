@@ -48,21 +48,6 @@ class Feature:
         end_position: index of the answer's last token; else as start_position.
     """
 
-    __slots__ = (
-        "unique_id",
-        "example_index",
-        "window_index",
-        "tokens",
-        "input_ids",
-        "segment_ids",
-        "token_roles",
-        "token_to_word",
-        "token_is_max_context",
-        "passage_start",
-        "start_position",
-        "end_position",
-    )
-
     unique_id: int
     example_index: int
     window_index: int
