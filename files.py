@@ -8,6 +8,7 @@ a path that a user gave.
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 
 from command_line import UserError
@@ -74,6 +75,23 @@ def remove(path):
         _gfile().remove(path) if _is_remote(path) else os.remove(path)
 
 
+def remove_tree(path):
+    """Removes a directory and all in it."""
+    _gfile().rmtree(path) if _is_remote(path) else shutil.rmtree(str(path))
+
+
+def check_readable(path, what="file"):
+    """Raises UserError unless there is a file of that name, which may be read."""
+    if not path:
+        raise UserError("%s: no file was named" % what)
+    if not exists(path):
+        raise UserError("%s: there is no file %s; check the path" % (what, path))
+    if is_directory(path):
+        raise UserError("%s: %s is a directory; name a file in it" % (what, path))
+    if not _is_remote(path) and not os.access(path, os.R_OK):
+        raise UserError("%s: %s may not be read; change its permissions" % (what, path))
+
+
 def read_bytes(path, what="file"):
     """The content of a file.
 
@@ -84,17 +102,10 @@ def read_bytes(path, what="file"):
     Raises:
         UserError: missing, a directory, or unreadable.
     """
-    if not path:
-        raise UserError("%s: no file was named" % what)
+    check_readable(path, what)
     try:
-        if not exists(path):
-            raise UserError("%s: there is no file %s; check the path" % (what, path))
-        if is_directory(path):
-            raise UserError("%s: %s is a directory; name a file in it" % (what, path))
         with _open(path, "rb") as stream:
             return stream.read()
-    except UserError:
-        raise
     except Exception as error:
         raise UserError("%s: cannot read %s (%s)" % (what, path, _reason(error)))
 

@@ -5,13 +5,17 @@ variable names are those of the public TensorFlow checkpoints, so that they load
 
 Letters for the dimensions, as used in the shapes above tensors:
 
-    B  windows in the batch          H  hidden size
-    T  tokens of a padded window     N  attention heads
-    F  tokens of the longest window  D  size of a head, H / N
-    Z  cells that fork at one layer  I  intermediate (feed-forward) size
+    B  windows in the batch               H  hidden size
+    T  tokens of a padded window          N  attention heads
+    L  tokens of the longest window       D  size of a head, H / N
+    F  rows of an attention matrix: the   I  intermediate (feed-forward) size
+       tokens that look (from)            Z  cells that fork at one layer
+    K  its keys: the tokens looked at
 
 A *window* is ``[CLS] question [SEP] passage [SEP]``. It comes padded to T = ``max_seq_length``, but
-all the arithmetic is done on its first F tokens; on a TPU, where shapes are static, F = T.
+a padded key has no weight, so the keys are the first K = L tokens only; and since nobody looks at
+a padded row either, F = L too, unless the padding's own logits are wanted (see Windows). On a TPU,
+where shapes are static, all are T.
 """
 
 import collections
@@ -25,6 +29,8 @@ import files
 from command_line import UserError
 
 LAYER_NORM_EPSILON = 1e-12
+# Added to the logits of padding, which no answer may start or end at.
+UNREACHABLE = -1e9
 
 # Google's later configurations describe a pooler that a span reader does not have.
 _IGNORED_KEYS = ("directionality", "model_type")
@@ -238,25 +244,28 @@ class TransformerLayer:
             self.output = Dense("dense", config.intermediate_size, hidden, width)
             self.output_norm = LayerNorm(hidden)
 
-    def project(self, hidden):
-        """``[B, T, H]`` -> query, key and value, each ``[B, N, T, D]``."""
+    def project_query(self, hidden):
+        """``[B, F, H]`` -> query ``[B, N, F, D]``, scaled."""
         # Vaswani et al., 2017, section 3.2.1, divides the scores by sqrt(D). The query is smaller
         # than the scores, so it is scaled in their place.
-        query = self.query(hidden) * (1.0 / math.sqrt(self.head_size))
-        return tuple(self._split_heads(x) for x in (query, self.key(hidden), self.value(hidden)))
+        return self._split_heads(self.query(hidden) * (1.0 / math.sqrt(self.head_size)))
+
+    def project_keys(self, hidden):
+        """``[B, K, H]`` -> key and value, each ``[B, N, K, D]``."""
+        return self._split_heads(self.key(hidden)), self._split_heads(self.value(hidden))
 
     @staticmethod
     def scores(query, key):
-        """``[B, N, F, D]`` and ``[B, N, T, D]`` -> scaled scores, no bias yet, ``[B, N, F, T]``."""
+        """``[B, N, F, D]`` and ``[B, N, K, D]`` -> scaled scores without bias, ``[B, N, F, K]``."""
         return tf.matmul(query, key, transpose_b=True, name="attention_scores")
 
     def attend(self, scores, bias, value):
         """Mixes the values of the keys that each row looks at.
 
         Args:
-            scores: ``[B, N, F, T]``, rows (queries) by keys.
+            scores: ``[B, N, F, K]``, rows (queries) by keys.
             bias: added to the scores before the softmax; broadcasts to them. None adds nothing.
-            value: ``[B, N, T, D]``.
+            value: ``[B, N, K, D]``.
 
         Returns:
             The context ``[B, F, H]``.
@@ -277,10 +286,11 @@ class TransformerLayer:
         raised = self.activation(self.intermediate(attended))
         return self.output_norm(dropout(self.output(raised), self.dropout) + attended)
 
-    def __call__(self, hidden, bias):
-        """The whole layer on its own keys: ``[B, F, H]`` -> ``[B, F, H]``."""
-        query, key, value = self.project(hidden)
-        return self.finish(self.attend(self.scores(query, key), bias, value), hidden)
+    def __call__(self, hidden, bias, num_keys):
+        """The whole layer: ``[B, F, H]`` -> ``[B, F, H]``, looking at the first K tokens."""
+        key, value = self.project_keys(hidden[:, :num_keys])
+        scores = self.scores(self.project_query(hidden), key)
+        return self.finish(self.attend(scores, bias, value), hidden)
 
     def _split_heads(self, x):
         batch, length, _ = shape_of(x)
@@ -294,36 +304,48 @@ class Windows:
     Args:
         input_ids, segment_ids, token_roles: int32 ``[B, T]``.
         input_mask: int32 ``[B, T]``, 1 on tokens and 0 on padding.
-        static_shapes: keep F = T, as a TPU needs; else F is the longest window of the batch.
+        static_shapes: keep every length T, as a TPU needs.
+        score_padding: whether the logits of padded positions are wanted, up to T.
+
+    Attributes:
+        max_length: T.
+        num_keys: L, the tokens of the longest window (T for static shapes).
+        num_rows: F, for how many positions there will be logits.
     """
 
-    def __init__(self, input_ids, input_mask, segment_ids, token_roles, static_shapes=False):
+    def __init__(
+        self,
+        input_ids,
+        input_mask,
+        segment_ids,
+        token_roles,
+        static_shapes=False,
+        score_padding=False,
+    ):
         self.input_ids = input_ids
+        self.input_mask = input_mask
         self.segment_ids = segment_ids
         self.max_length = shape_of(input_ids)[1]
-        if static_shapes:
-            self.length = self.max_length
-        else:
-            self.length = tf.reduce_max(tf.reduce_sum(input_mask, axis=1))
-        self.input_mask = input_mask[:, : self.length]
-        self._roles = tf.one_hot(
-            token_roles[:, : self.length], attention_zones.NUM_ROLES, dtype=tf.float32
-        )
-        # [B, 1, 1, F]
+        self.num_keys = self.max_length
+        if not static_shapes:
+            self.num_keys = tf.reduce_max(tf.reduce_sum(input_mask, axis=1))
+        self.num_rows = self.max_length if score_padding else self.num_keys
+        self._roles = tf.one_hot(token_roles, attention_zones.NUM_ROLES, dtype=tf.float32)
+        # [B, 1, 1, K]
         self.padding_bias = attention_zones.MASKED * tf.cast(
-            1 - self.input_mask[:, tf.newaxis, tf.newaxis, :], tf.float32
+            1 - input_mask[:, tf.newaxis, tf.newaxis, : self.num_keys], tf.float32
         )
         self._zone_bias = {}
 
     def zone_bias(self, zone):
-        """What a zone adds to the scores: ``[B, 1, F, F]``, or None where it sees the padding."""
+        """What a zone adds to the scores: ``[B, 1, F, K]``, or None where it sees the padding."""
         if attention_zones.sees_padding(zone):
             return None
         if zone not in self._zone_bias:
-            # One row per role of the key: rows [B, F, 3] x table [3, 3] x keys [B, 3, F].
+            # Rows [B, F, 3] x table [3, 3] x keys [B, 3, K]: each pair of roles has its entry.
             table = tf.constant(attention_zones.MASKED * attention_zones.mask_table(zone))
-            by_key_role = tf.tensordot(self._roles, table, axes=1)
-            bias = tf.matmul(by_key_role, self._roles, transpose_b=True)
+            rows, keys = self._roles[:, : self.num_rows], self._roles[:, : self.num_keys]
+            bias = tf.matmul(tf.tensordot(rows, table, axes=1), keys, transpose_b=True)
             self._zone_bias[zone] = bias[:, tf.newaxis] + self.padding_bias
         return self._zone_bias[zone]
 
@@ -366,29 +388,28 @@ class Reader:
             An ordered dict: cell -> float32 ``[B, F, 2]``, the logits of start and end.
         """
         forks = _cells_by_layer(cells, len(self.layers))
-        logits = {}
-        # The padding is kept as long as a later layer has a cell that looks at it.
+        # The trunk keeps its padding as long as a cell at this layer or a later one looks at it.
         last_padded = max(
             [-1] + [c.layer for c in cells if c.layer is not None and _sees_padding(c)]
         )
         embedded = self.embeddings(windows.input_ids, windows.segment_ids)
-        trunk = embedded if last_padded >= 0 else embedded[:, : windows.length]
+        trunk = embedded if last_padded >= 0 else embedded[:, : windows.num_rows]
+        logits = {}
         for number, layer in enumerate(self.layers):
-            query, key, value = layer.project(trunk)
-            residual = trunk
+            query, (key, value) = layer.project_query(trunk), layer.project_keys(trunk)
             if forks[number]:
                 zones = [cell.zone for cell in forks[number]]
-                variants = self._fork(layer, zones, windows, query, key, value, residual)
-                variants = self._run(number + 1, variants, _tile(windows.padding_bias, len(zones)))
-                forked = self.span_logits(variants)
+                variants = self._fork(layer, zones, windows, query, key, value, trunk)
+                bias = _tile(windows.padding_bias, len(zones))
+                forked = self.span_logits(self._run(number + 1, variants, bias, windows.num_keys))
                 logits.update(zip(forks[number], tf.split(forked, len(zones))))
                 with tf.control_dependencies([forked]):
                     query = tf.identity(query)
             if number >= last_padded:
-                query, residual = query[:, :, : windows.length], residual[:, : windows.length]
-            key, value = key[:, :, : windows.length], value[:, :, : windows.length]
-            scores = layer.scores(query, key)
-            trunk = layer.finish(layer.attend(scores, windows.padding_bias, value), residual)
+                query, trunk = query[:, :, : windows.num_rows], trunk[:, : windows.num_rows]
+            scores = layer.scores(query, key[:, :, : windows.num_keys])
+            context = layer.attend(scores, windows.padding_bias, value[:, :, : windows.num_keys])
+            trunk = layer.finish(context, trunk)
         logits[attention_zones.BASELINE] = self.span_logits(trunk)
         for cell in cells:
             if cell.layer is None and cell.zone is not None:
@@ -397,30 +418,30 @@ class Reader:
 
     def _fork(self, layer, zones, windows, query, key, value, residual):
         """One layer with each of Z zones masked: ``[Z B, F, H]``, the zones one after another."""
-        length = windows.length
-        query, residual = query[:, :, :length], residual[:, :length]
-        scores = layer.scores(query, key[:, :, :length])
+        rows, keys = windows.num_rows, windows.num_keys
+        query, residual = query[:, :, :rows], residual[:, :rows]
+        scores = layer.scores(query, key[:, :, :keys])
         contexts = []
         for zone in zones:
             if attention_zones.sees_padding(zone):
-                all_scores = layer.scores(query, key)
-                contexts.append(layer.attend(all_scores, None, value))
+                contexts.append(layer.attend(layer.scores(query, key), None, value))
             else:
                 bias = windows.zone_bias(zone)
-                contexts.append(layer.attend(scores, bias, value[:, :, :length]))
+                contexts.append(layer.attend(scores, bias, value[:, :, :keys]))
         return layer.finish(tf.concat(contexts, axis=0), _tile(residual, len(zones)))
 
-    def _run(self, first, hidden, bias):
+    def _run(self, first, hidden, bias, num_keys):
         for layer in self.layers[first:]:
-            hidden = layer(hidden, bias)
+            hidden = layer(hidden, bias, num_keys)
         return hidden
 
     def _read_masked_everywhere(self, zone, windows, embedded):
-        hidden = embedded
-        if not attention_zones.sees_padding(zone):
-            hidden = hidden[:, : windows.length]
-        hidden = self._run(0, hidden, windows.zone_bias(zone))
-        return self.span_logits(hidden[:, : windows.length])
+        if attention_zones.sees_padding(zone):
+            hidden = self._run(0, embedded, None, windows.max_length)
+        else:
+            bias = windows.zone_bias(zone)
+            hidden = self._run(0, embedded[:, : windows.num_rows], bias, windows.num_keys)
+        return self.span_logits(hidden[:, : windows.num_rows])
 
     def span_logits(self, hidden):
         """``[B, F, H]`` -> start and end logits ``[B, F, 2]``."""

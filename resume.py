@@ -1,0 +1,154 @@
+"""Decoding that survives being killed: what is finished, and what is half done.
+
+Beside the prediction files stands a folder ``.decoding``::
+
+    .decoding/finished/predictions_layer3_q2.json   which run made that file, and its checksum
+    .decoding/<run>/cells.json                      the cells that an unfinished run decodes
+    .decoding/<run>/windows-00000000-00000064.npz   its results so far, in the order of decoding
+
+A *run* is named after a fingerprint of everything that its answers depend on, so that work of
+another checkpoint, data file or flag is never taken up. Every file is written whole or not at all.
+"""
+
+import hashlib
+import io
+import json
+import re
+
+import numpy as np
+
+import files
+from attention_zones import Cell
+from progress import say
+from squad.answers import Candidates
+
+FOLDER = ".decoding"
+_FINISHED = "finished"
+_CELLS = "cells.json"
+_WINDOWS = "windows-%08d-%08d.npz"
+_WINDOWS_PATTERN = re.compile(r"windows-(\d+)-(\d+)\.npz")
+
+
+def fingerprint(**parts):
+    """A short hash of named parts: numbers, strings, bytes, and lists and dicts of them."""
+
+    def plain(value):
+        return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else str(value)
+
+    text = json.dumps(parts, sort_keys=True, default=plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class FinishedFiles:
+    """Which prediction files are complete, and made by the very run that is asked for now."""
+
+    def __init__(self, directory, run):
+        self._directory = directory
+        self._records = files.join(directory, FOLDER, _FINISHED)
+        self._run = run
+
+    def holds(self, name):
+        """Whether the file is there as this run wrote it."""
+        record, path = files.join(self._records, name), files.join(self._directory, name)
+        if not files.exists(record) or not files.exists(path):
+            return False
+        stored = files.read_json(record)
+        return stored == {"run": self._run, "sha256": _sha256(files.read_bytes(path))}
+
+    def add(self, name):
+        """Notes that the file is complete."""
+        files.make_directory(self._records)
+        content = files.read_bytes(files.join(self._directory, name))
+        record = {"run": self._run, "sha256": _sha256(content)}
+        files.write_json(files.join(self._records, name), record)
+
+
+def _sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+class UnfinishedRun:
+    """The results of a run so far.
+
+    Attributes:
+        cells: the cells that the run decodes.
+        candidates: Candidates with arrays ``[windows, cells, n]`` (the last two ``[windows,
+            cells]``), in the order of decoding; rows from ``done`` on are yet to be filled.
+        done: how many windows are decoded and saved.
+    """
+
+    def __init__(self, directory, run, cells, num_windows, n_best):
+        """Takes up the run's saved work, or begins it.
+
+        Args:
+            directory: where the prediction files go.
+            run: the run's name, from fingerprint().
+            cells: the cells to decode; a run taken up may have begun with more.
+            num_windows: windows of the data set.
+            n_best: positions kept for every window and cell.
+        """
+        self.folder = files.join(directory, FOLDER, run)
+        files.make_directory(self.folder)
+        self.cells = self._cells_begun_with(cells)
+        shape = (num_windows, len(self.cells))
+        self.candidates = Candidates(
+            start_index=np.zeros(shape + (n_best,), np.int32),
+            start_logit=np.zeros(shape + (n_best,), np.float32),
+            end_index=np.zeros(shape + (n_best,), np.int32),
+            end_logit=np.zeros(shape + (n_best,), np.float32),
+            null_start=np.zeros(shape, np.float32),
+            null_end=np.zeros(shape, np.float32),
+        )
+        self.done = self._saved = self._load()
+
+    def _cells_begun_with(self, cells):
+        path = files.join(self.folder, _CELLS)
+        if files.exists(path):
+            begun = [Cell(*pair) for pair in files.read_json(path)]
+            if set(cells) <= set(begun):
+                return begun
+            # A file that was finished has been deleted since: begin again.
+            self.remove()
+            files.make_directory(self.folder)
+        files.write_json(path, cells)
+        return list(cells)
+
+    def _load(self):
+        """Reads the saved windows that follow on one another from 0; returns their number."""
+        done = 0
+        for name in files.list_directory(self.folder):
+            match = _WINDOWS_PATTERN.fullmatch(name)
+            if not match or int(match.group(1)) != done:
+                continue
+            end = int(match.group(2))
+            try:
+                stored = np.load(io.BytesIO(files.read_bytes(files.join(self.folder, name))))
+                for field, array in zip(Candidates._fields, self.candidates):
+                    array[done:end] = stored[field]
+            except (ValueError, KeyError, OSError) as error:
+                say("%s cannot be used (%s); its windows are decoded again" % (name, error))
+                break
+            done = end
+        return done
+
+    def add(self, results):
+        """Takes the next windows: a dict of arrays named as the fields of Candidates."""
+        end = self.done + len(results[Candidates._fields[0]])
+        for field, array in zip(Candidates._fields, self.candidates):
+            array[self.done : end] = results[field]
+        self.done = end
+
+    def save(self):
+        """Writes the windows added since the last save to a file of their own."""
+        if self.done == self._saved:
+            return
+        rows = slice(self._saved, self.done)
+        buffer = io.BytesIO()
+        np.savez(buffer, **{f: a[rows] for f, a in zip(Candidates._fields, self.candidates)})
+        name = _WINDOWS % (self._saved, self.done)
+        files.write_bytes(files.join(self.folder, name), buffer.getvalue())
+        self._saved = self.done
+
+    def remove(self):
+        """Deletes the saved windows, which the prediction files have made needless."""
+        files.remove_tree(self.folder)

@@ -1,0 +1,192 @@
+"""Fine-tuning a reader: the loss, the loop with its progress, and going on after a stop."""
+
+import tensorflow.compat.v1 as tf
+
+import checkpoints
+import files
+import modeling
+import optimization
+import runtime
+from attention_zones import BASELINE
+from command_line import UserError
+from progress import progress, say
+from squad import examples as squad_examples
+from squad import features as squad_features
+from squad import records
+
+TRAINING_RECORDS = "train.tf_record"
+
+
+def span_loss(logits, start_positions, end_positions):
+    """The mean cross entropy of the start and of the end (Devlin et al., 2019, section 4.2).
+
+    Args:
+        logits: ``[B, F, 2]``.
+        start_positions, end_positions: int32 ``[B]``; 0, which is [CLS], where the window does
+            not hold the answer.
+    """
+    losses = [
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=positions, logits=logits[:, :, side])
+        for side, positions in enumerate((start_positions, end_positions))
+    ]
+    return (tf.reduce_mean(losses[0]) + tf.reduce_mean(losses[1])) / 2.0
+
+
+def make_model_fn(settings, names_from_checkpoint, num_train_steps):
+    """The estimator's model function for training."""
+    num_warmup_steps = int(num_train_steps * settings.warmup_proportion)
+
+    def model_fn(features, labels, mode, params):
+        del labels, mode, params
+        reader = modeling.Reader(
+            settings.bert_config, is_training=True, one_hot_embeddings=settings.use_tpu
+        )
+        windows = records.windows_from(features, static_shapes=settings.use_tpu)
+        loss = span_loss(
+            reader.read(windows)[BASELINE],
+            features[records.START_POSITION.name],
+            features[records.END_POSITION.name],
+        )
+        train_op, _ = optimization.make_train_op(
+            loss, settings.learning_rate, num_train_steps, num_warmup_steps, settings.use_tpu
+        )
+        return tf.estimator.tpu.TPUEstimatorSpec(
+            mode=tf.estimator.ModeKeys.TRAIN,
+            loss=tf.identity(loss, name=_LOSS),
+            train_op=train_op,
+            scaffold_fn=_initialise_from(settings.init_checkpoint, names_from_checkpoint),
+        )
+
+    return model_fn
+
+
+_LOSS = "training_loss"
+
+
+def _initialise_from(path, names):
+    if not names:
+        return None
+
+    def scaffold_fn():
+        tf.train.init_from_checkpoint(path, {name: name for name in names})
+        return tf.train.Scaffold()
+
+    return scaffold_fn
+
+
+class _ProgressHook(tf.train.SessionRunHook):
+    """Shows the step, the loss and the time left."""
+
+    def __init__(self, first_step, num_train_steps, show_loss):
+        self._step = first_step
+        self._total = num_train_steps
+        self._show_loss = show_loss
+        self._bar = None
+
+    def begin(self):
+        self._global_step = tf.train.get_global_step()
+        self._bar = progress(None, "training", self._total, unit="step", initial=self._step)
+
+    def before_run(self, run_context):
+        fetches = {"step": self._global_step}
+        if self._show_loss:
+            fetches["loss"] = run_context.session.graph.get_tensor_by_name(_LOSS + ":0")
+        return tf.train.SessionRunArgs(fetches)
+
+    def after_run(self, run_context, run_values):
+        step = int(run_values.results["step"])
+        note = "loss %.3f" % run_values.results["loss"] if self._show_loss else None
+        self._bar.update(step - self._step, note)
+        self._step = step
+
+    def end(self, session):
+        self._bar.close()
+
+
+def train(settings, tokenizer):
+    """Fine-tunes the model; goes on from the newest checkpoint in ``output_dir`` if there is one.
+
+    Raises:
+        UserError: the data set or the starting checkpoint will not do.
+    """
+    examples = squad_examples.read_examples(
+        settings.train_file, True, settings.version_2, what="--train_file", log=say
+    )
+    num_train_steps = int(len(examples) / settings.train_batch_size * settings.num_train_epochs)
+    if num_train_steps < 1:
+        raise UserError(
+            "--train_file: %d questions are less than one batch of --train_batch_size=%d for "
+            "--num_train_epochs=%g; make the batch smaller"
+            % (len(examples), settings.train_batch_size, settings.num_train_epochs)
+        )
+    steps_done = _steps_done(settings, num_train_steps)
+    if steps_done >= num_train_steps:
+        return
+    names = (
+        []
+        if steps_done
+        else checkpoints.starting_point(
+            settings.init_checkpoint, settings.bert_config, settings.verbose
+        )
+    )
+    features = squad_features.make_features(
+        examples,
+        tokenizer,
+        settings.max_seq_length,
+        settings.doc_stride,
+        settings.max_query_length,
+        is_training=True,
+    )
+    path, lengths = _write_records(settings, features)
+    say(
+        "%d questions, %d windows, %d steps of %d windows, learning rate %g"
+        % (
+            len(examples),
+            len(features),
+            num_train_steps,
+            settings.train_batch_size,
+            settings.learning_rate,
+        )
+    )
+    estimator = runtime.make_estimator(settings, make_model_fn(settings, names, num_train_steps))
+    estimator.train(
+        records.training_input_fn(
+            path,
+            settings.max_seq_length,
+            lengths,
+            settings.random_seed,
+            steps_done,
+            static_shapes=settings.use_tpu,
+        ),
+        max_steps=num_train_steps,
+        hooks=[_ProgressHook(steps_done, num_train_steps, show_loss=not settings.use_tpu)],
+    )
+
+
+def _steps_done(settings, num_train_steps):
+    """The step that training goes on from; says what will be done."""
+    newest = tf.train.latest_checkpoint(settings.output_dir)
+    if newest is None:
+        return 0
+    checkpoints.fine_tuned(settings.output_dir, settings.bert_config)
+    step = checkpoints.step_of(newest)
+    if step >= num_train_steps:
+        say(
+            "--output_dir: %s already holds a model trained for %d steps, and these flags ask for "
+            "%d: nothing is trained. To train anew, name another directory or empty this one."
+            % (settings.output_dir, step, num_train_steps)
+        )
+    else:
+        say(
+            "--output_dir: %s holds a model at step %d; training goes on from there to step %d."
+            % (settings.output_dir, step, num_train_steps)
+        )
+    return step
+
+
+def _write_records(settings, features):
+    """Writes the training windows in a seeded random order; returns the path and the lengths."""
+    order = runtime.shuffled(len(features), settings.random_seed)
+    path = files.join(settings.output_dir, TRAINING_RECORDS)
+    records.write_records(path, [features[i] for i in order], is_training=True)
+    return path, [len(feature.input_ids) for feature in features]
