@@ -193,8 +193,8 @@ class _Passage:
         Words are coarser than answers, so that the tightest run of pieces that reads like the
         tokenised answer is looked for among the pieces of the answer's words. Of the word
         ``(1895-1943).``, in pieces ``( 1895 - 1943 ) .``, the answer ``1895`` gets only the second.
-        Where there is no such run ("Japanese" in "Japanese-made" cut as ``Japan ##ese-...``) all
-        pieces of the words stay.
+        Where there is no such run ("Japan" in "Japanese", which is one piece) all pieces of the
+        words stay.
         """
         if example.is_impossible:
             return None
