@@ -1,0 +1,1 @@
+"""The embedded default: a small data set, a tiny reader, and the protocol run on them."""
