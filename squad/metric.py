@@ -246,7 +246,7 @@ def _score(text, golds):
 
 def _f1(bag, length, gold):
     """F1 of two texts that differ; of two empty ones it would be 1, but those are equal."""
-    shared = sum(min(count, gold.bag.get(word, 0)) for word, count in bag.items())
+    shared = sum(min(bag[word], gold.bag[word]) for word in bag.keys() & gold.bag.keys())
     if not shared:
         return 0.0
     precision, recall = shared / length, shared / gold.length

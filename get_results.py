@@ -1,0 +1,270 @@
+"""Sixty prediction files -> results.csv: the score of every cell of the map, layer by layer.
+
+The table is read and written here (``read_results``, ``write_results``), so that whoever draws or
+compares it agrees on its form.
+"""
+
+import csv
+import io
+from typing import Dict, List
+
+import pandas as pd
+
+import attention_zones
+import command_line
+import files
+from attention_zones import PREDICTIONS, ZONES, Cell
+from command_line import UserError
+from eval_squad import summary
+from squad.metric import DevelopmentSet, Scores, read_predictions
+
+COLUMNS = ("layer",) + ZONES
+DECIMALS = 3
+
+_DATA_FILE = "squad/dev-v1.1.json"
+
+
+# The folder of predictions ----------------------------------------------------------------------
+
+
+def find_cells(folder, what="prediction folder"):
+    """The single-layer cells of the map, all of which have a file in the folder.
+
+    The number of layers is that of the files: the highest layer that any of them names, plus 1.
+
+    Returns:
+        list of Cell, layer by layer.
+
+    Raises:
+        UserError: there is no such folder, no cell in it, or cells are missing; the message lists
+            them and says what to run.
+    """
+    present = _cells_in(folder, what)
+    num_layers = 1 + max(cell.layer for cell in present)
+    wanted = attention_zones.cells_of(num_layers)
+    missing = [cell for cell in wanted if cell not in present]
+    if missing:
+        raise UserError(
+            "%s: %s lacks %d of the %d files of %d layers: %s; to decode them, run: %s"
+            % (
+                what,
+                folder,
+                len(missing),
+                len(wanted),
+                num_layers,
+                ", ".join(attention_zones.file_name(PREDICTIONS, cell) for cell in missing),
+                _remedy({cell.zone for cell in missing}),
+            )
+        )
+    return wanted
+
+
+def _cells_in(folder, what):
+    if not files.exists(folder):
+        raise UserError("%s: there is no folder %s; check the path" % (what, folder))
+    if not files.is_directory(folder):
+        raise UserError("%s: %s is a file; name the folder it is in" % (what, folder))
+    names = files.list_directory(folder)
+    cells = {attention_zones.cell_of_file(name) for name in names} - {None}
+    # A layer may be written as 03 by hand; such a file is not the cell's.
+    cells = {cell for cell in cells if attention_zones.file_name(PREDICTIONS, cell) in names}
+    single = {cell for cell in cells if cell.layer is not None}
+    if not single:
+        example = attention_zones.file_name(PREDICTIONS, Cell(0, ZONES[0]))
+        raise UserError(
+            "%s: %s holds no prediction file of a cell, such as %s; to decode them, run: "
+            "bash decode_squad.sh" % (what, folder, example)
+        )
+    return single
+
+
+def _remedy(zones):
+    if zones == set(ZONES):
+        return "bash decode_squad.sh"
+    return "; ".join("bash decode_squad.sh " + zone for zone in ZONES if zone in zones)
+
+
+def score_cells(folder, cells, development) -> Dict[Cell, Scores]:
+    """The scores of the cells' prediction files, question by question.
+
+    Raises:
+        UserError: a file is not JSON, or does not fit the development set.
+    """
+    scores = {}
+    for cell in cells:
+        path = files.join(folder, attention_zones.file_name(PREDICTIONS, cell))
+        predictions = read_predictions(path)
+        scores[cell] = development.score(predictions, "prediction file: %s" % path)
+    return scores
+
+
+# The table --------------------------------------------------------------------------------------
+
+
+def table_of(scores: Dict[Cell, Scores], has_answer, metric="exact") -> pd.DataFrame:
+    """The map as a table: a row for each layer (index ``layer``, from 1), a column for each zone.
+
+    Args:
+        scores: Scores of every cell.
+        has_answer: bool ``[questions]``.
+        metric: ``exact`` or ``f1``.
+
+    Returns:
+        DataFrame of float64, percent.
+    """
+    rows = {}
+    for cell, values in scores.items():
+        score = summary(values, has_answer)[metric]
+        rows.setdefault(cell.layer + 1, {})[cell.zone] = score
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(ZONES)).sort_index()
+    return table.rename_axis(COLUMNS[0])
+
+
+def format_score(value):
+    """Three decimals, no trailing zeros: 78.344, 80.36, 80."""
+    return ("%.*f" % (DECIMALS, value)).rstrip("0").rstrip(".")
+
+
+def write_results(path, table, what="results file"):
+    """Writes the table whole or not at all.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    lines = [",".join(COLUMNS)]
+    for layer, row in table.iterrows():
+        lines.append(",".join([str(layer), *(format_score(row[zone]) for zone in ZONES)]))
+    files.write_bytes(path, ("\n".join(lines) + "\n").encode("ascii"), what)
+
+
+def read_results(path, what="results file") -> pd.DataFrame:
+    """Reads a table that write_results wrote, or a spreadsheet program that kept its form.
+
+    Returns:
+        DataFrame as table_of gives it; the rows may be in any order in the file.
+
+    Raises:
+        UserError: another header, a value that is no percentage, layers missing or repeated; the
+            message gives the line.
+    """
+    where = "%s: %s" % (what, path)
+    rows = csv.reader(io.StringIO(files.read_text(path, what)))
+    header = [name.strip() for name in next(rows, [])]
+    if tuple(header) != COLUMNS:
+        raise UserError(
+            "%s: the first line is %r, not %r; give a file that get_results.py wrote"
+            % (where, ",".join(header)[:80], ",".join(COLUMNS))
+        )
+    scores = {}
+    for row in rows:
+        if not any(field.strip() for field in row):
+            continue
+        here = "%s, line %d" % (where, rows.line_num)
+        if len(row) != len(COLUMNS):
+            raise UserError(
+                "%s: %d values in place of %d; decimals have a point, not a comma"
+                % (here, len(row), len(COLUMNS))
+            )
+        layer = _layer(row[0], here)
+        if layer in scores:
+            raise UserError("%s: layer %d stands there twice; leave one out" % (here, layer))
+        scores[layer] = [_percentage(*pair, here) for pair in zip(ZONES, row[1:])]
+    _check_layers(sorted(scores), where)
+    table = pd.DataFrame.from_dict(scores, orient="index", columns=list(ZONES))
+    return table.sort_index().rename_axis(COLUMNS[0])
+
+
+def _layer(text, here):
+    try:
+        layer = int(text)
+    except ValueError:
+        layer = 0
+    if layer < 1:
+        raise UserError("%s: %r is not a layer; they are numbered 1, 2, 3" % (here, text))
+    return layer
+
+
+def _percentage(zone, text, here):
+    try:
+        value = float(text)
+    except ValueError:
+        raise UserError("%s: %s is %r, which is not a number" % (here, zone, text))
+    if not 0 <= value <= 100:  # nan is not, either
+        raise UserError("%s: %s is %s, which is not a score from 0 to 100" % (here, zone, text))
+    return value
+
+
+def _check_layers(layers: List[int], where):
+    if not layers:
+        raise UserError("%s: there is no layer in it; run get_results.py again" % where)
+    missing = sorted(set(range(1, layers[-1] + 1)) - set(layers))
+    if missing:
+        raise UserError(
+            "%s: of %d layers these are missing: %s; run get_results.py again"
+            % (where, layers[-1], ", ".join(map(str, missing[:12])) + ", ..." * (len(missing) > 12))
+        )
+
+
+# Command line -----------------------------------------------------------------------------------
+
+_DESCRIPTION = """\
+Scores the prediction files of all cells (every layer x the zones {zones}) and
+collects the scores in a table, one row for each layer, numbered from 1.
+
+  python get_results.py prediction results.csv
+
+reads prediction/{first}, ... (written by decode_squad.sh) and {data},
+writes results.csv and prints the table.""".format(
+    zones=", ".join(ZONES),
+    first=attention_zones.file_name(PREDICTIONS, Cell(0, ZONES[0])),
+    data=_DATA_FILE,
+)
+
+
+def _parser():
+    parser = command_line.ArgumentParser(description=_DESCRIPTION)
+    parser.add_argument("prediction_folder", help="the folder with the prediction files")
+    parser.add_argument("results_file", help="the table to write, in CSV")
+    parser.add_argument(
+        "--use-f1", action="store_true", help="collect F1 (default: exact match, EM)"
+    )
+    parser.add_argument(
+        "--data-file",
+        metavar="FILE",
+        default=_DATA_FILE,
+        help="the questions that were decoded, with their gold answers (default: %(default)s)",
+    )
+    return parser
+
+
+def _development_set(path):
+    if path == _DATA_FILE and not files.exists(path):
+        raise UserError(
+            "--data-file: there is no file %s; fetch it with: bash download_squad.sh, or name "
+            "another one" % path
+        )
+    return DevelopmentSet(path, "--data-file")
+
+
+def _show(table, label):
+    shown = table.rename(columns=str.upper).rename_axis(index=None, columns=COLUMNS[0])
+    shown = shown.to_string(float_format="%.{}f".format(DECIMALS))
+    print("%s, layer by layer, with the zone of the column masked:\n\n%s\n" % (label, shown))
+
+
+def main(argv=None):
+    """Runs the script; see ``--help``."""
+    options = _parser().parse_args(argv)
+    files.check_writable(options.results_file, "results file")
+    cells = find_cells(options.prediction_folder)
+    development = _development_set(options.data_file)
+    scores = score_cells(options.prediction_folder, cells, development)
+    table = table_of(scores, development.has_answer, "f1" if options.use_f1 else "exact")
+    write_results(options.results_file, table)
+    metric = "F1" if options.use_f1 else "Exact match"
+    _show(table, "%s in percent over %d questions" % (metric, len(development)))
+    print("wrote " + options.results_file)
+
+
+if __name__ == "__main__":
+    command_line.run(main)
