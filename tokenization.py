@@ -112,16 +112,13 @@ class _CharacterTable(dict):
 
 
 def _cleaned(character):
-    """What takes the character's place in clean text: itself, a space, or (None) nothing."""
-    if character in " \t\n\r":
-        return " "
-    category = unicodedata.category(character)
-    if character == "\ufffd" or category.startswith("C"):
+    """What takes the character's place in clean text: itself, with spaces around, or nothing."""
+    if character in "\t\n\r":
+        return character
+    if character == "\ufffd" or unicodedata.category(character).startswith("C"):
         # All of C: control and format characters, but surrogates, private use and what this
         # Python's Unicode tables do not know yet as well.
         return None
-    if category == "Zs":
-        return " "
     if any(first <= ord(character) <= last for first, last in _CJK_IDEOGRAPHS):
         return " %s " % character
     return character
@@ -160,6 +157,7 @@ class BasicTokenizer:
         text = text.translate(_CLEANED)
         if self.do_lower_case:
             text = unicodedata.normalize("NFD", text.lower()).translate(_WITHOUT_ACCENTS)
+        # str.split takes every separator of Unicode (Z*) for white space.
         return text.translate(_SET_APART).split()
 
 

@@ -150,7 +150,17 @@ def test_of_several_answers_training_takes_the_first_and_says_so_once(read):
 
 @pytest.mark.parametrize(
     "answer",
-    [("Rome", 32), ("Lima", 0), ("Lima", -5), ("Lima", 45), ("Lima", 999), ("", 3), (" ", 4)],
+    [
+        ("Rome", 32),
+        ("Lima", 0),
+        ("Lima", -5),
+        ("Lima", 45),
+        ("Lima", 999),
+        ("", 3),
+        (" ", 4),
+        ("Kuro", -1),
+        ("May.", 41),
+    ],
 )
 def test_misplaced_answers_are_left_out_and_counted(read, answer):
     good = [question("good%d" % number) for number in range(9)]

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import squad.features
@@ -137,8 +137,17 @@ def test_the_worked_example():
     windows = windows_of(10, 6, 3)
     assert windows == [(0, 6), (3, 6), (6, 4)]
     # e has 1 neighbour on its poorer side in windows 0 and 1: the first counts. So has h in
-    # windows 1 and 2, but window 1 is longer.
+    # windows 1 and 2.
     assert max_context_windows(windows).tolist() == [0, 0, 0, 0, 0, 1, 1, 1, 2, 2]
+
+
+@settings(deadline=None)
+@given(n=st.integers(300, 700), size=st.integers(200, 400), stride=st.integers(60, 200))
+def test_a_short_last_window_is_worth_less(n, size, stride):
+    """Where lengths differ by more than a hundred, they count for a token of context or more."""
+    windows = windows_of(n, size, stride)
+    owner = max_context_windows(windows)
+    assert owner.tolist() == [naive_owner(windows, piece) for piece in range(n)]
 
 
 @given(**SIZES)
@@ -256,6 +265,7 @@ def test_windows_of_many_questions_are_numbered_through():
         ("a (1895-1943). b", "a (1895", (0, 1), ["a", "(", "1895"]),
         ("a b b", "b", (2, 2), ["b"]),
         ("b.b a", "b", (0, 0), ["b"]),  # the first of two
+        ("a (b c", "b", (1, 1), ["b"]),
         ("a Japanese b", "Japan", (1, 1), ["Japan"]),
         ("a Japanese b", "ese", (1, 1), ["Japan", "##ese"]),  # pieces do not fit: the whole word
         ("a b c d", "a b c d", (0, 3), ["a", "b", "c", "d"]),

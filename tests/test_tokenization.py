@@ -90,6 +90,15 @@ def test_white_space_divides(character):
     assert BasicTokenizer(False).tokenize("a%sb" % character) == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    "character",
+    "\u3400 \u4db5 \u4e00 \u9fa5 \uf900 \ufad9 \U00020000 \U0002a6d6 \U0002a700 \U0002b734 "
+    "\U0002b740 \U0002b81d \U0002b820 \U0002cea1 \U0002f800 \U0002fa1d".split(),
+)
+def test_ideographs_of_every_block_stand_alone(character):
+    assert BasicTokenizer(False).tokenize("a%sb" % character) == ["a", character, "b"]
+
+
 def test_lower_casing_strips_accents_and_nothing_else_does():
     assert BasicTokenizer(True).tokenize("Éa \u0130x \u0301") == ["ea", "ix"]
     assert BasicTokenizer(False).tokenize("Éa") == ["Éa"]
