@@ -1,4 +1,4 @@
-"""Fine-tunes BERT on SQuAD, and decodes with attention zones masked.
+r"""Fine-tunes BERT on SQuAD, and decodes with attention zones masked.
 
 Train, then decode the development set with nothing masked:
 
@@ -18,28 +18,31 @@ Decode the baseline and all cells of the map in one go:
 train_squad.sh and decode_squad.sh type these for you.
 """
 
+import os
+
+# TensorFlow reads this once, when it is loaded: show its errors, not its notes.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import dataclasses
+import sys
+import textwrap
+
+import tensorflow.compat.v1 as tf
+from absl import flags
+
+import attention_zones
+import checkpoints
+import command_line
+import files
+import prediction
 import runtime
-
-runtime.silence_before_import()
-
-import dataclasses  # noqa: E402
-import sys  # noqa: E402
-import textwrap  # noqa: E402
-
-import tensorflow.compat.v1 as tf  # noqa: E402
-from absl import flags  # noqa: E402
-
-import attention_zones  # noqa: E402
-import command_line  # noqa: E402
-import files  # noqa: E402
-import prediction  # noqa: E402
-import tokenization  # noqa: E402
-import training  # noqa: E402
-from attention_zones import BASELINE, OFFERED_ZONES, ZONES, Cell  # noqa: E402
-from command_line import UserError  # noqa: E402
-from modeling import BertConfig  # noqa: E402
-from progress import say  # noqa: E402
-from settings import Settings  # noqa: E402
+import tokenization
+import training
+from attention_zones import BASELINE, OFFERED_ZONES, ZONES, Cell
+from command_line import UserError
+from modeling import BertConfig
+from progress import say
+from settings import Settings
 
 
 def define_flags():
@@ -110,10 +113,11 @@ def _define_model_flags(string, boolean, integer, number):
     integer("max_answer_length", 30, "The most tokens in an answer.")
     boolean(
         "score_padding",
-        True,
+        None,
         "Let padded positions compete for the --n_best_size places, as the published code does. "
-        "False reads each window at its own length, which is two to three times as fast, and "
-        "lets real tokens only compete.",
+        "False lets real tokens only compete and reads each window at its own length, which is "
+        "two to three times as fast. By default as the model was trained: False for models of "
+        "this program, True for others.",
     )
     number(
         "null_score_diff_threshold",
@@ -162,6 +166,8 @@ def _check_task(asked):
     for name in needed:
         if name.endswith("_file"):
             files.check_readable(asked[name].value, "--" + name)
+    if asked.do_train and asked.init_checkpoint:
+        checkpoints.stored_shapes(asked.init_checkpoint, "--init_checkpoint")
     if asked.mask_layer is not None and not asked.mask_zone and not asked.do_sweep:
         raise UserError(
             "--mask_layer=%d says where but not what to mask; add --mask_zone=%s"
@@ -238,6 +244,17 @@ def _check_sizes(asked, config, vocabulary):
         )
 
 
+def _scores_padding(asked):
+    """Whether padded positions compete: as the flag says, else as the model was trained.
+
+    The published code trains and decodes at --max_seq_length, padding included. Here a batch is
+    padded to its longest window, so that our models never learn what padding should score.
+    """
+    if asked.score_padding is not None:
+        return asked.score_padding
+    return not (asked.do_train or training.was_trained_here(asked.output_dir))
+
+
 def _settings_of(asked, config):
     """The checked flags as one object."""
     same_name = {
@@ -249,6 +266,7 @@ def _settings_of(asked, config):
         bert_config=config,
         cells=_cells_asked(asked, config.num_hidden_layers),
         prediction_dir=asked.prediction_dir or asked.output_dir,
+        score_padding=_scores_padding(asked),
         version_2=asked.version_2_with_negative,
         write_nbest=asked.write_nbest or not asked.do_sweep,
         save_secs=asked.sweep_save_secs,
@@ -273,7 +291,7 @@ def main(argv=None):
         return 0
     if rest:
         raise UserError("%r is not a flag; flags are written --name=value" % rest[0])
-    runtime.quiet(FLAGS.verbose_logging)
+    runtime.prepare(FLAGS.verbose_logging)
     _check_task(FLAGS)
     config = BertConfig.from_file(FLAGS.bert_config_file)
     vocabulary = tokenization.load_vocabulary(FLAGS.vocab_file)

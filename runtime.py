@@ -1,15 +1,15 @@
 """The machine under a run: quiet logs, seeds, devices, and the estimator made from them."""
 
-import os
 import random
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 
-def quiet(verbose=False):
-    """Silences TensorFlow's notes and deprecation warnings, not its errors."""
+def prepare(verbose=False):
+    """Makes TensorFlow 2 behave as 1, and silences notes and deprecation warnings, not errors."""
     tf.logging.set_verbosity(tf.logging.INFO if verbose else tf.logging.ERROR)
+    tf.disable_v2_behavior()
 
 
 def set_seeds(seed):
@@ -61,8 +61,3 @@ def make_estimator(settings, model_fn, windows_at_once=None):
         train_batch_size=settings.train_batch_size,
         predict_batch_size=windows_at_once,
     )
-
-
-def silence_before_import():
-    """Sets what TensorFlow's C++ part reads once, when it is loaded. Call it before importing."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

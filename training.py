@@ -15,6 +15,27 @@ from squad import features as squad_features
 from squad import records
 
 TRAINING_RECORDS = "train.tf_record"
+# Stands beside the checkpoints and says what they were trained with.
+TRAINING_NOTE = "training.json"
+_NOTED = (
+    "train_file",
+    "init_checkpoint",
+    "train_batch_size",
+    "learning_rate",
+    "num_train_epochs",
+    "warmup_proportion",
+    "max_seq_length",
+    "doc_stride",
+    "max_query_length",
+    "do_lower_case",
+    "version_2",
+    "random_seed",
+)
+
+
+def was_trained_here(output_dir):
+    """Whether this program trained the model in there."""
+    return files.exists(files.join(output_dir, TRAINING_NOTE))
 
 
 def span_loss(logits, start_positions, end_positions):
@@ -96,11 +117,16 @@ class _ProgressHook(tf.train.SessionRunHook):
     def after_run(self, run_context, run_values):
         step = int(run_values.results["step"])
         note = "loss %.3f" % run_values.results["loss"] if self._show_loss else None
-        self._bar.update(step - self._step, note)
-        self._step = step
+        self._move_to(step, note)
 
     def end(self, session):
+        # The step counter was read beside the last step, not after it.
+        self._move_to(int(session.run(self._global_step)))
         self._bar.close()
+
+    def _move_to(self, step, note=None):
+        self._bar.update(step - self._step, note)
+        self._step = step
 
 
 def train(settings, tokenizer):
@@ -129,6 +155,7 @@ def train(settings, tokenizer):
             settings.init_checkpoint, settings.bert_config, settings.verbose
         )
     )
+    _write_note(settings)
     features = squad_features.make_features(
         examples,
         tokenizer,
@@ -161,6 +188,7 @@ def train(settings, tokenizer):
         max_steps=num_train_steps,
         hooks=[_ProgressHook(steps_done, num_train_steps, show_loss=not settings.use_tpu)],
     )
+    files.remove(path)
 
 
 def _steps_done(settings, num_train_steps):
@@ -170,18 +198,41 @@ def _steps_done(settings, num_train_steps):
         return 0
     checkpoints.fine_tuned(settings.output_dir, settings.bert_config)
     step = checkpoints.step_of(newest)
+    there = "--output_dir: %s already holds a model trained for %d steps" % (
+        settings.output_dir,
+        step,
+    )
+    changed = _changed_since(settings)
+    if changed:
+        there += ", with other flags (%s)" % ", ".join(changed)
     if step >= num_train_steps:
         say(
-            "--output_dir: %s already holds a model trained for %d steps, and these flags ask for "
-            "%d: nothing is trained. To train anew, name another directory or empty this one."
-            % (settings.output_dir, step, num_train_steps)
+            "%s, and these flags ask for %d: nothing is trained. To train anew, name another "
+            "directory or empty this one." % (there, num_train_steps)
         )
     else:
-        say(
-            "--output_dir: %s holds a model at step %d; training goes on from there to step %d."
-            % (settings.output_dir, step, num_train_steps)
-        )
+        say("%s; training goes on from there to step %d." % (there, num_train_steps))
     return step
+
+
+def _note(settings):
+    return {name: getattr(settings, name) for name in _NOTED}
+
+
+def _write_note(settings):
+    files.write_json(files.join(settings.output_dir, TRAINING_NOTE), _note(settings))
+
+
+def _changed_since(settings):
+    """The flags that differ from those noted beside the checkpoints, with their old values."""
+    if not was_trained_here(settings.output_dir):
+        return []
+    noted = files.read_json(files.join(settings.output_dir, TRAINING_NOTE))
+    return [
+        "%s was %s" % (name, noted[name])
+        for name, value in _note(settings).items()
+        if name in noted and noted[name] != value
+    ]
 
 
 def _write_records(settings, features):

@@ -4,6 +4,8 @@ import pathlib
 
 import pytest
 
+from tests import small
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -20,3 +22,17 @@ def shared():
 def golden(shared):
     """The English golden folder: questions, checkpoint and what the published code gives."""
     return shared / "golden" / "tiny"
+
+
+@pytest.fixture(scope="session")
+def small_files(tmp_path_factory):
+    """Paths of the small data, vocabulary and configuration (see small.py)."""
+    return small.write_files(tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture(scope="session")
+def small_model(small_files, tmp_path_factory):
+    """The output directory of a small model, trained for a few steps. Only to be read."""
+    folder = tmp_path_factory.mktemp("model")
+    assert small.run(small_files, folder, do_train=True) == 0
+    return folder
