@@ -20,6 +20,10 @@ from squad.metric import DevelopmentSet, Scores, read_predictions
 
 COLUMNS = ("layer",) + ZONES
 DECIMALS = 3
+_HEADER = ",".join(COLUMNS)
+
+# How many missing files or layers an error names.
+_MOST_NAMED = 60
 
 _DATA_FILE = "squad/dev-v1.1.json"
 
@@ -52,7 +56,7 @@ def find_cells(folder, what="prediction folder"):
                 len(missing),
                 len(wanted),
                 num_layers,
-                ", ".join(attention_zones.file_name(PREDICTIONS, cell) for cell in missing),
+                _named(attention_zones.file_name(PREDICTIONS, cell) for cell in missing),
                 _remedy({cell.zone for cell in missing}),
             )
         )
@@ -76,6 +80,12 @@ def _cells_in(folder, what):
             "bash decode_squad.sh" % (what, folder, example)
         )
     return single
+
+
+def _named(names):
+    names = list(names)
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (" and %d more" % more if more > 0 else "")
 
 
 def _remedy(zones):
@@ -131,7 +141,7 @@ def write_results(path, table, what="results file"):
     Raises:
         UserError: the file cannot be written.
     """
-    lines = [",".join(COLUMNS)]
+    lines = [_HEADER]
     for layer, row in table.iterrows():
         lines.append(",".join([str(layer), *(format_score(row[zone]) for zone in ZONES)]))
     files.write_bytes(path, ("\n".join(lines) + "\n").encode("ascii"), what)
@@ -149,12 +159,23 @@ def read_results(path, what="results file") -> pd.DataFrame:
     """
     where = "%s: %s" % (what, path)
     rows = csv.reader(io.StringIO(files.read_text(path, what)))
-    header = [name.strip() for name in next(rows, [])]
-    if tuple(header) != COLUMNS:
-        raise UserError(
-            "%s: the first line is %r, not %r; give a file that get_results.py wrote"
-            % (where, ",".join(header)[:80], ",".join(COLUMNS))
-        )
+    try:
+        header = ",".join(name.strip() for name in next(rows, []))
+        if header != _HEADER:
+            raise UserError(
+                "%s: the first line is %r, not %r; give a file that get_results.py wrote"
+                % (where, header[:80], _HEADER)
+            )
+        scores = _read_rows(rows, where)
+    except csv.Error as error:
+        raise UserError("%s, line %d: not a table (%s)" % (where, rows.line_num, error))
+    _check_layers(sorted(scores), where)
+    table = pd.DataFrame.from_dict(scores, orient="index", columns=list(ZONES))
+    return table.sort_index().rename_axis(COLUMNS[0])
+
+
+def _read_rows(rows, where):
+    """dict layer -> its scores in the order of ZONES."""
     scores = {}
     for row in rows:
         if not any(field.strip() for field in row):
@@ -169,9 +190,7 @@ def read_results(path, what="results file") -> pd.DataFrame:
         if layer in scores:
             raise UserError("%s: layer %d stands there twice; leave one out" % (here, layer))
         scores[layer] = [_percentage(*pair, here) for pair in zip(ZONES, row[1:])]
-    _check_layers(sorted(scores), where)
-    table = pd.DataFrame.from_dict(scores, orient="index", columns=list(ZONES))
-    return table.sort_index().rename_axis(COLUMNS[0])
+    return scores
 
 
 def _layer(text, here):
@@ -201,7 +220,7 @@ def _check_layers(layers: List[int], where):
     if missing:
         raise UserError(
             "%s: of %d layers these are missing: %s; run get_results.py again"
-            % (where, layers[-1], ", ".join(map(str, missing[:12])) + ", ..." * (len(missing) > 12))
+            % (where, layers[-1], _named(map(str, missing)))
         )
 
 

@@ -139,7 +139,8 @@ def map_figure(results, baseline, title=None, annotate=False):
         axes = figure.add_subplot()
         draw_map(axes, differences(results, baseline), annotate)
         if title:
-            axes.set_title(title, pad=10)
+            # A dollar sign is a dollar sign, not the start of a formula.
+            axes.set_title(title.replace("$", r"\$"), pad=10)
     return figure
 
 

@@ -176,8 +176,12 @@ def _read_by_question(path, what, is_good, kind):
 
 
 def _is_number(value):
-    is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_real and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the floats
+        return False
 
 
 def _counted(ids, total):
