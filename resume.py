@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import re
+import zipfile
 
 import numpy as np
 
@@ -125,7 +126,7 @@ class UnfinishedRun:
                 stored = np.load(io.BytesIO(files.read_bytes(files.join(self.folder, name))))
                 for field, array in zip(Candidates._fields, self.candidates):
                     array[done:end] = stored[field]
-            except (ValueError, KeyError, OSError) as error:
+            except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
                 say("%s cannot be used (%s); its windows are decoded again" % (name, error))
                 break
             done = end

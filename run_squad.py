@@ -221,11 +221,12 @@ def _cells_asked(asked, num_layers):
 
 def _check_sizes(asked, config, vocabulary):
     """Raises UserError if vocabulary, configuration and lengths do not go together."""
-    if len(vocabulary) != config.vocab_size:
+    num_pieces = max(vocabulary.values()) + 1
+    if num_pieces != config.vocab_size:
         raise UserError(
             "--vocab_file: %s has %d entries but --bert_config_file says vocab_size %d; "
             "use the two files that came together"
-            % (asked.vocab_file, len(vocabulary), config.vocab_size)
+            % (asked.vocab_file, num_pieces, config.vocab_size)
         )
     if asked.max_seq_length > config.max_position_embeddings:
         raise UserError(
