@@ -84,9 +84,6 @@ def draw_map(axes, change, annotate=False):
         center=0,
         linewidths=0.5,
         linecolor="white",
-        annot=_texts(change) if annotate else None,
-        fmt="",
-        annot_kws={"size": 9},
         xticklabels=[zone.upper() for zone in change.columns],
         yticklabels=list(change.index),
         cbar_kws={
@@ -101,16 +98,28 @@ def draw_map(axes, change, annotate=False):
     # White squares at the edge need a frame to be seen on white paper.
     for spine in axes.spines.values():
         spine.set(visible=True, color="0.6", linewidth=0.8)
+    if annotate:
+        _annotate(axes, change)
     axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
 
 
-def _texts(change):
+def _annotate(axes, change):
+    """Writes the values into the squares (seaborn 0.12 forgets rows under matplotlib 3.8)."""
+    mesh = axes.collections[0]
     # Adding 0 turns -0.0, what rounding leaves of -0.04, into 0.0.
-    rounded = np.round(change.to_numpy(), 1) + 0.0
-    # A true minus sign, as on the colour bar.
-    return np.array(
-        [[("%.1f" % value).replace("-", "\N{MINUS SIGN}") for value in row] for row in rounded]
-    )
+    values = np.round(change.to_numpy(), 1) + 0.0
+    for (row, column), value in np.ndenumerate(values):
+        red, green, blue, _ = mesh.cmap(mesh.norm(value))
+        is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+        axes.text(
+            column + 0.5,
+            row + 0.5,
+            ("%.1f" % value).replace("-", "\N{MINUS SIGN}"),  # as on the colour bar
+            color="white" if is_dark else "black",
+            ha="center",
+            va="center_baseline",
+            size=9,
+        )
 
 
 def _clipped_ends(change):

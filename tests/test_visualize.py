@@ -134,6 +134,10 @@ def test_annotations():
     texts = np.reshape(labels(axes.texts), (2, 5))[::-1]
     assert texts[0].tolist() == [minus + "13.6", "0.4", "0.0", "0.0", "0.0"]
     assert texts[1].tolist() == ["0.0"] * 5
+    # White on dark red, black on white; each in the middle of its square.
+    assert [text.get_color() for text in axes.texts].count("white") == 1
+    assert axes.texts[5].get_color() == "white"
+    assert axes.texts[6].get_position() == (1.5, 1.5)
     assert len(drawn(results)[1].texts) == 0
 
 
