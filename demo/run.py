@@ -48,7 +48,7 @@ def main(argv=None):
             ledger = Ledger(options.output_dir)
             steps = demo.steps()
             for number, step in enumerate(steps, 1):
-                _run_step(step, ledger, "[%d/%d]" % (number, len(steps)))
+                run_step(step, ledger, "[%d/%d]" % (number, len(steps)))
             demo.show()
             _say("\nAll of it took %s." % tqdm.tqdm.format_interval(time.time() - started))
     except KeyboardInterrupt:
@@ -88,7 +88,8 @@ def _parse(argv):
     return options
 
 
-def _run_step(step, ledger, number):
+def run_step(step, ledger, number):
+    """Does a step unless it is finished, and says so; ``number`` is for example ``[2/6]``."""
     if ledger.is_finished(step):
         _say("%s %s: done before, nothing to do." % (number, step.headline))
         return

@@ -49,20 +49,10 @@ class Ledger:
     """What is done in one output directory."""
 
     def __init__(self, directory):
-        """Opens the directory's ledger, or begins one.
-
-        Raises:
-            UserError: the directory cannot be made, or holds files that the demo has not written.
-        """
+        """Opens the directory's ledger, or begins one; see only_one_at_work for the directory."""
         self._path = files.join(directory, _LEDGER)
-        files.make_directory(directory, "--output-dir")
         if files.exists(self._path):
             self._steps = files.read_json(self._path, "--output-dir")
-        elif set(files.list_directory(directory)) - {_LOCK}:
-            raise UserError(
-                "--output-dir: %s holds files that are not the demo's; name a new directory"
-                % directory
-            )
         else:
             self._steps = {}
             self._write()
@@ -120,8 +110,18 @@ def only_one_at_work(directory, say):
         A file descriptor to hand on to child processes. The lock lasts until all who have it are
         gone: if a demo is killed outright while its training goes on, the next demo waits for
         that training and then uses its result.
+
+    Raises:
+        UserError: the directory cannot be made or written, or holds files of somebody else: the
+            demo removes what is out of date, and must not do so there.
     """
     files.make_directory(directory, "--output-dir")
+    if set(files.list_directory(directory)) - {_LOCK} and not files.exists(
+        files.join(directory, _LEDGER)
+    ):
+        raise UserError(
+            "--output-dir: %s holds files that are not the demo's; name a new directory" % directory
+        )
     path = files.join(directory, _LOCK)
     files.check_writable(path, "--output-dir")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)

@@ -13,7 +13,6 @@ import time
 import pytest
 
 import tokenization
-from command_line import UserError
 from demo import biographies, run, steps
 from demo.settings import DemoSettings
 
@@ -175,6 +174,7 @@ class Workshop:
 
     def __init__(self, folder):
         self.folder = folder / "output"
+        self.folder.mkdir()
         self.source, self.result = folder / "in", self.folder / "out"
         self.work = self.folder / "work"
         self.source.write_text("a")
@@ -199,7 +199,7 @@ class Workshop:
 
     def run(self, **changes):
         """Runs the step as a fresh process would."""
-        run._run_step(self.step(**changes), steps.Ledger(str(self.folder)), "[1/1]")
+        run.run_step(self.step(**changes), steps.Ledger(str(self.folder)), "[1/1]")
 
 
 @pytest.fixture()
@@ -260,12 +260,6 @@ def test_half_done_work_is_gone_on_with(workshop):
     assert (workshop.work / "half").exists()
 
 
-def test_a_directory_with_other_files_is_refused(tmp_path):
-    (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(UserError, match="--output-dir: .* not the demo's"):
-        steps.Ledger(str(tmp_path))
-
-
 def test_a_second_demo_waits_for_the_first(tmp_path):
     program = (
         "import sys, time; from demo.steps import only_one_at_work\n"
@@ -288,7 +282,9 @@ def test_a_second_demo_waits_for_the_first(tmp_path):
 
 
 def test_the_table_is_laid_out_like_the_figure():
-    text = run.map_as_text(99.0, b"layer,all,q2,q2p,p2q,p2\n1,98,98.999,100,10.333,50\n2,1,2,3,4,5\n")
+    text = run.map_as_text(
+        99.0, b"layer,all,q2,q2p,p2q,p2\n1,98,98.999,100,10.333,50\n2,1,2,3,4,5\n"
+    )
     *_, header, top, bottom = text.splitlines()
     assert header.split() == ["layer", "ALL", "Q2", "Q2P", "P2Q", "P2"]
     assert top.split()[0] == "2"
@@ -325,6 +321,20 @@ def test_a_mistake_gets_one_line(arguments, told):
     _, errors = process.communicate()
     assert process.returncode == 2
     assert len(errors.splitlines()) == 1 and told in errors
+
+
+def test_a_directory_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    process = demo("--output-dir", tmp_path)
+    _, errors = process.communicate()
+    assert process.returncode == 2
+    assert re.fullmatch(r"run.py: --output-dir: .* not the demo's; name a new directory\n", errors)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_the_demo_itself_needs_no_tensorflow():
+    program = "import sys, demo.run; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.call([sys.executable, "-c", program], cwd=str(ROOT)) == 0
 
 
 def test_killed_started_again_and_run_twice(tmp_path):
