@@ -45,7 +45,7 @@ def summary(scores, has_answer):
 
 def _means(scores, chosen, prefix):
     # Added up one by one in the data's order, as the official tool does: numpy's sum goes
-    # pairwise and differs in the last digit.
+    # pairwise and may differ in the last digit.
     total = int(chosen.sum())
     return {
         prefix + "exact": 100.0 * sum(scores.exact[chosen].tolist()) / total,
@@ -132,7 +132,7 @@ def precision_recall(values, has_answer, na_probs):
     answered = np.arange(1, len(order) + 1)
     recall = np.append(0.0, (found / has_answer.sum())[last_of_group])
     precision = np.append(1.0, (found / answered)[last_of_group])
-    area = float((precision[1:] * np.diff(recall)).sum())
+    area = sum((precision[1:] * np.diff(recall)).tolist())
     return Curve(recall, precision, 100.0 * area)
 
 
@@ -155,8 +155,9 @@ def _draw(paint):
 
 def _curve_image(curve, title):
     def paint(axes):
-        axes.step(curve.recall, curve.precision, where="post", color="tab:blue")
-        axes.fill_between(curve.recall, curve.precision, step="post", alpha=0.2)
+        # Each step has the precision at its right end, so that the area is the average precision.
+        axes.step(curve.recall, curve.precision, where="pre", color="tab:blue")
+        axes.fill_between(curve.recall, curve.precision, step="pre", alpha=0.2)
         axes.set(xlim=(0, 1.05), ylim=(0, 1.05), xlabel="Recall", ylabel="Precision")
         axes.set_title("%s (average precision %.1f)" % (title, curve.average_precision))
 

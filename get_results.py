@@ -232,8 +232,8 @@ collects the scores in a table, one row for each layer, numbered from 1.
 
   python get_results.py prediction results.csv
 
-reads prediction/{first}, ... (written by decode_squad.sh) and {data},
-writes results.csv and prints the table.""".format(
+reads prediction/{first}, ... (written by decode_squad.sh) and
+{data}, writes results.csv and prints the table.""".format(
     zones=", ".join(ZONES),
     first=attention_zones.file_name(PREDICTIONS, Cell(0, ZONES[0])),
     data=_DATA_FILE,
