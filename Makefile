@@ -1,0 +1,40 @@
+# What a user types. Each target makes the Python environment first, if it is missing or outdated.
+
+# make test RUNTIME=tf2 uses Python 3.9-3.11 with TensorFlow 2.15, in an environment of its own.
+RUNTIME ?=
+# More arguments for pytest or the demo, such as ARGS="-k zones" or ARGS="--seed 2".
+ARGS ?=
+
+ifeq ($(strip $(RUNTIME)),tf2)
+PYTHON_HERE := .venv-tf2/bin/python
+else
+PYTHON_HERE := .venv/bin/python
+endif
+
+CACHES := .pytest_cache .ruff_cache .hypothesis
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint clean
+
+help: ## Lists the targets.
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
+	@echo "With RUNTIME=tf2: on TensorFlow 2.15. With PYTHON=/path/to/python: on that interpreter."
+
+setup: ## Makes the Python environment in .venv, and nothing else.
+	@bash setup_environment.sh $(RUNTIME)
+
+demo: setup ## Runs the whole protocol on a small data set made on the spot: a few minutes.
+	$(PYTHON_HERE) -m demo.run $(ARGS)
+
+test: setup ## Runs the tests.
+	$(PYTHON_HERE) -m pytest $(ARGS)
+
+lint: setup ## Checks the code's style and formatting.
+	$(PYTHON_HERE) -m ruff check .
+	$(PYTHON_HERE) -m ruff format --check .
+
+clean: ## Removes the Python environments and caches; never data, models or results.
+	@echo "Removing .venv, .venv-tf2, $(CACHES) and compiled Python files."
+	@rm -rf .venv .venv.lock .venv-tf2 .venv-tf2.lock $(CACHES)
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "Left alone: squad, bert, output, prediction and demo/output, which may hold your work."
