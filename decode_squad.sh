@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Answers the development questions with attention zones masked: every layer, one file for each.
+#
+#     bash decode_squad.sh                  every zone of the map, and nothing masked
+#     bash decode_squad.sh q2               the zone q2 only; several may be named
+#     bash decode_squad.sh q2 -- --write_nbest=True
+#
+# The zones are those of attention_zones.py. What stands behind -- is passed on to run_squad.py.
+# Stopped and started again, it goes on where it was; what is finished is not done again.
+# Edit the variables below, or set them in the environment: as for train_squad.sh.
+
+# Where it runs.
+USE_TPU=${USE_TPU:-True}                     # False: a GPU if there is one, else the CPU
+GS_BUCKET=${GS_BUCKET:-}                     # TPU only: your bucket, for example my-bucket
+TPU_NAME=${TPU_NAME:-}                       # TPU only: its name
+TPU_ZONE=${TPU_ZONE:-}                       # TPU only: for example us-central1-a
+PYTHON=${PYTHON:-}                           # empty: .venv's if there is one, else python
+
+# Files. Empty: under this folder, or with a TPU under gs://$GS_BUCKET.
+BERT_DIR=${BERT_DIR:-}                       # empty: bert/cased_L-12_H-768_A-12
+MODEL_OUTPUT_DIR=${MODEL_OUTPUT_DIR:-}       # the trained reader; empty: output/squad
+PREDICTION_DIR=${PREDICTION_DIR:-}           # where the answers go; empty: prediction
+# The data set is always read by this machine.
+SQUAD_DIR=${SQUAD_DIR:-}                     # empty: squad
+PREDICT_FILE=${PREDICT_FILE:-}               # empty: dev-v1.1.json in SQUAD_DIR
+
+# The model, as it was trained: the protocol's values.
+DO_LOWER_CASE=${DO_LOWER_CASE:-False}        # True for uncased BERT only
+VERSION_2=${VERSION_2:-False}                # True for SQuAD 2.0
+MAX_SEQ_LENGTH=${MAX_SEQ_LENGTH:-512}
+DOC_STRIDE=${DOC_STRIDE:-128}
+# Changes no answer, only memory and speed. Empty: 32 on a TPU, else run_squad.py's own.
+PREDICT_BATCH_SIZE=${PREDICT_BATCH_SIZE:-}
+
+set -euo pipefail
+# shellcheck source=drivers_common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/drivers_common.sh"
+
+zones=""
+while [ $# -gt 0 ]; do
+    case $1 in
+        -h | --help) usage; exit 0 ;;
+        --) shift; break ;;
+        -*) fail "$1 stands before --; write: bash $SCRIPT [ZONE ...] -- $1" ;;
+        *) zones=${zones:+$zones,}$1; shift ;;
+    esac
+done
+choose_places
+place PREDICTION_DIR prediction
+require_file "$PREDICT_FILE" "fetch it with: bash ${HERE}download_squad.sh"
+for file in vocab.txt bert_config.json; do
+    require_file "$BERT_DIR/$file" "set BERT_DIR to what train_squad.sh had"
+done
+case $MODEL_OUTPUT_DIR in
+    gs://*) ;;
+    *) [ -d "$MODEL_OUTPUT_DIR" ] || fail "there is no trained reader in $MODEL_OUTPUT_DIR; make it" \
+        "with: bash ${HERE}train_squad.sh, or set MODEL_OUTPUT_DIR" ;;
+esac
+choose_python tensorflow
+
+common_flags
+run_squad --do_sweep=True ${zones:+"--mask_zone=$zones"} "--prediction_dir=$PREDICTION_DIR" \
+    "${FLAGS[@]}" "$@"
+
+results=("$PYTHON" "${HERE}get_results.py" "$PREDICTION_DIR" results.csv)
+if [ "$PREDICT_FILE" != squad/dev-v1.1.json ]; then results+=("--data-file=$PREDICT_FILE"); fi
+cat <<END
+
+The answers are in $PREDICTION_DIR
+Next${zones:+, once every zone is decoded}:
+    $(quoted "${results[@]}")
+END
