@@ -17,7 +17,7 @@ usage() { # prints the comment at the top of the script
     sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
     echo
     echo "Variables, which may be set in the environment or edited in $SCRIPT:"
-    sed -n 's/^\([A-Z][A-Z_0-9]*=.*\)/    \1/p' "$0"
+    sed -n '/^set -/q; s/^\([A-Z][A-Z_0-9]*=.*\)/    \1/p' "$0"
 }
 
 boolean() { # boolean NAME...: makes each variable True or False
@@ -37,23 +37,24 @@ require_file() { # require_file PATH HINT: unless it is on gs://, it must be the
 }
 
 # choose_python [MODULE]: sets PYTHON unless it is set: the environment's that make setup makes,
-# else one on PATH. It must start and have the module.
+# else one on PATH. It must start, be no older than 3.7, and have the module.
 choose_python() {
     if [ -z "${PYTHON:-}" ]; then
-        if [ -x "${HERE}.venv/bin/python" ]; then
-            PYTHON=${HERE}.venv/bin/python
-        elif python -c "" >/dev/null 2>&1; then
-            PYTHON=python
-        else
-            PYTHON=python3
-        fi
+        PYTHON=${HERE}.venv/bin/python
+        [ -x "$PYTHON" ] || PYTHON=python
+        # It may be Python 2, or not be there.
+        [ "$PYTHON" != python ] || is_python_3 || PYTHON=python3
     fi
-    "$PYTHON" -c "" >/dev/null 2>&1 </dev/null ||
-        fail "PYTHON=$PYTHON does not start; run 'make setup' in $ROOT, or name another PYTHON"
+    is_python_3 || fail "PYTHON=$PYTHON is no Python 3.7 or later that starts; run 'make setup' in" \
+        "$ROOT, or name another PYTHON"
     [ -z "${1:-}" ] ||
         "$PYTHON" -c "import importlib.util, sys
 sys.exit(importlib.util.find_spec('$1') is None)" </dev/null ||
         fail "PYTHON=$PYTHON has no $1; run 'make setup' in $ROOT, or name another PYTHON"
+}
+
+is_python_3() {
+    "$PYTHON" -c "import sys; sys.exit(sys.version_info < (3, 7))" >/dev/null 2>&1 </dev/null
 }
 
 # place NAME PATH: gives the variable, if it is empty, its place: under this folder or, for a Cloud
