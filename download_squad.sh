@@ -102,7 +102,10 @@ fetch_all() { # fetch_all URL PART: fetches until the server has sent all, or gi
         fetch "$1" "$2" || status=$?
         case $status in
             0) return 0 ;;
-            2) fail "the server does not give $1 (see above); check the address, or try later" ;;
+            2)
+                [ -s "$2" ] || rm -f "$2" # Wget makes it before it asks.
+                fail "the server does not give $1 (see above); check the address, or try later"
+                ;;
         esac
         [ "$try" -lt "$TRIES" ] ||
             fail "the connection to $1 broke $TRIES times; what came is kept: the same command" \
