@@ -87,6 +87,14 @@ def mask_table(zone: str) -> np.ndarray:
     return table
 
 
+def changes_passage_rows(zone: str) -> bool:
+    """Whether masking the zone changes what a passage token sees in that layer.
+
+    ``q2`` and ``q2p`` do not, nor does ``all`` by its table; but see sees_padding.
+    """
+    return bool(mask_table(zone)[PASSAGE].any()) or sees_padding(zone)
+
+
 def sees_padding(zone: Optional[str]) -> bool:
     """Whether the zone takes BERT's padding term away, so that padded keys are looked at.
 

@@ -21,6 +21,7 @@ where shapes are static, all are T.
 import collections
 import dataclasses
 import math
+from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -138,6 +139,13 @@ def dropout(x, rate):
     return tf.nn.dropout(x, rate=rate) if rate else x
 
 
+def dense(x, kernel, bias):
+    """``[..., in]`` x ``[in, out]`` + ``[out]`` as one big matrix product: ``[..., out]``."""
+    size_in, size_out = kernel.shape.as_list()
+    product = tf.matmul(tf.reshape(x, [-1, size_in]), kernel)
+    return tf.reshape(tf.nn.bias_add(product, bias), shape_of(x)[:-1] + [size_out])
+
+
 class Dense:
     """``x W + b`` on the last axis; variables ``<scope>/kernel`` and ``<scope>/bias``."""
 
@@ -149,12 +157,7 @@ class Dense:
             self.bias = tf.get_variable("bias", [size_out], initializer=tf.zeros_initializer())
 
     def __call__(self, x):
-        *outer, size_in = shape_of(x)
-        # One big matrix product: [rows, in] x [in, out].
-        product = tf.matmul(tf.reshape(x, [-1, size_in]), self.kernel)
-        return tf.reshape(
-            tf.nn.bias_add(product, self.bias), outer + [self.bias.shape.as_list()[0]]
-        )
+        return dense(x, self.kernel, self.bias)
 
 
 class LayerNorm:
@@ -232,9 +235,14 @@ class TransformerLayer:
         self.attention_dropout = config.attention_probs_dropout_prob
         self.activation = ACTIVATIONS[config.hidden_act]
         with tf.variable_scope("attention/self"):
-            self.query, self.key, self.value = (
+            query, key, value = (
                 Dense(name, hidden, hidden, width) for name in ("query", "key", "value")
             )
+        # One product in place of three. Vaswani et al., 2017, section 3.2.1, divides the scores by
+        # sqrt(D); the query's weights are the smallest thing to divide in their place.
+        scale = 1.0 / math.sqrt(self.head_size)
+        self.kernels = tf.concat([query.kernel * scale, key.kernel, value.kernel], axis=1)
+        self.biases = tf.concat([query.bias * scale, key.bias, value.bias], axis=0)
         with tf.variable_scope("attention/output"):
             self.attention_output = Dense("dense", hidden, hidden, width)
             self.attention_norm = LayerNorm(hidden)
@@ -244,15 +252,12 @@ class TransformerLayer:
             self.output = Dense("dense", config.intermediate_size, hidden, width)
             self.output_norm = LayerNorm(hidden)
 
-    def project_query(self, hidden):
-        """``[B, F, H]`` -> query ``[B, N, F, D]``, scaled."""
-        # Vaswani et al., 2017, section 3.2.1, divides the scores by sqrt(D). The query is smaller
-        # than the scores, so it is scaled in their place.
-        return self._split_heads(self.query(hidden) * (1.0 / math.sqrt(self.head_size)))
-
-    def project_keys(self, hidden):
-        """``[B, K, H]`` -> key and value, each ``[B, N, K, D]``."""
-        return self._split_heads(self.key(hidden)), self._split_heads(self.value(hidden))
+    def project(self, hidden):
+        """``[B, F, H]`` -> query (scaled), key and value, each ``[B, N, F, D]``."""
+        batch, length, _ = shape_of(hidden)
+        projected = dense(hidden, self.kernels, self.biases)
+        split = tf.reshape(projected, [batch, length, 3, self.num_heads, self.head_size])
+        return tf.unstack(tf.transpose(split, [2, 0, 3, 1, 4]))
 
     @staticmethod
     def scores(query, key):
@@ -288,14 +293,9 @@ class TransformerLayer:
 
     def __call__(self, hidden, bias, num_keys):
         """The whole layer: ``[B, F, H]`` -> ``[B, F, H]``, looking at the first K tokens."""
-        key, value = self.project_keys(hidden[:, :num_keys])
-        scores = self.scores(self.project_query(hidden), key)
-        return self.finish(self.attend(scores, bias, value), hidden)
-
-    def _split_heads(self, x):
-        batch, length, _ = shape_of(x)
-        split = tf.reshape(x, [batch, length, self.num_heads, self.head_size])
-        return tf.transpose(split, [0, 2, 1, 3])
+        query, key, value = self.project(hidden)
+        scores = self.scores(query, key[:, :, :num_keys])
+        return self.finish(self.attend(scores, bias, value[:, :, :num_keys]), hidden)
 
 
 class Windows:
@@ -311,6 +311,10 @@ class Windows:
         max_length: T.
         num_keys: L, the tokens of the longest window (T for static shapes).
         num_rows: F, for how many positions there will be logits.
+        padding_bias: what BERT adds to the scores of padded keys, ``[B, 1, 1, K]``, or None if
+            there are none.
+        carries_passage: whether a cell that leaves the passage's rows alone takes them over from
+            the trunk. The number of the other rows is not static, so not for static shapes.
     """
 
     def __init__(
@@ -331,11 +335,42 @@ class Windows:
             self.num_keys = tf.reduce_max(tf.reduce_sum(input_mask, axis=1))
         self.num_rows = self.max_length if score_padding else self.num_keys
         self._roles = tf.one_hot(token_roles, attention_zones.NUM_ROLES, dtype=tf.float32)
-        # [B, 1, 1, K]
-        self.padding_bias = attention_zones.MASKED * tf.cast(
-            1 - input_mask[:, tf.newaxis, tf.newaxis, : self.num_keys], tf.float32
-        )
+        self.padding_bias = None
+        # A batch of one window is as long as that window: there is no key to mask.
+        if static_shapes or input_ids.shape.as_list()[0] != 1:
+            # [B, 1, 1, K]
+            self.padding_bias = attention_zones.MASKED * tf.cast(
+                1 - input_mask[:, tf.newaxis, tf.newaxis, : self.num_keys], tf.float32
+            )
         self._zone_bias = {}
+        self.carries_passage = not static_shapes
+        if self.carries_passage:
+            self._find_context_rows(token_roles[:, : self.num_rows])
+
+    def _find_context_rows(self, token_roles):
+        """Numbers the rows that are not passage, R of them in the window that has most.
+
+        For the roles ``0 1 1 0 2 2 2 0`` (R = 5): context_rows is ``0 1 2 3 7`` and the slots of
+        the eight positions are ``0 1 2 3 3 3 3 4``.
+        """
+        # [B, F]
+        self.is_context = tf.not_equal(token_roles, attention_zones.PASSAGE)
+        counts = tf.cumsum(tf.cast(self.is_context, tf.int32), axis=1)
+        # [B, R]. top_k breaks ties toward the lower index, so that the rows come in order. What
+        # fills up the list in other windows are passage rows, which no position has for its slot.
+        self.context_rows = tf.nn.top_k(
+            tf.cast(self.is_context, tf.float32), tf.reduce_max(counts)
+        ).indices
+        self._slots = tf.maximum(counts - 1, 0)
+
+    def at_context_rows(self, x):
+        """Takes the context rows out of ``[B, F, ...]``: ``[B, R, ...]``."""
+        return tf.gather(x, self.context_rows, batch_dims=1)
+
+    def with_context_rows(self, carried, changed):
+        """Puts changed context rows ``[B, R, H]`` in the place of those carried, ``[B, F, H]``."""
+        spread = tf.gather(changed, self._slots, batch_dims=1)
+        return tf.where_v2(self.is_context[:, :, tf.newaxis], spread, carried)
 
     def zone_bias(self, zone):
         """What a zone adds to the scores: ``[B, 1, F, K]``, or None where it sees the padding."""
@@ -346,7 +381,9 @@ class Windows:
             table = tf.constant(attention_zones.MASKED * attention_zones.mask_table(zone))
             rows, keys = self._roles[:, : self.num_rows], self._roles[:, : self.num_keys]
             bias = tf.matmul(tf.tensordot(rows, table, axes=1), keys, transpose_b=True)
-            self._zone_bias[zone] = bias[:, tf.newaxis] + self.padding_bias
+            self._zone_bias[zone] = bias[:, tf.newaxis]
+            if self.padding_bias is not None:
+                self._zone_bias[zone] += self.padding_bias
         return self._zone_bias[zone]
 
 
@@ -396,39 +433,75 @@ class Reader:
         trunk = embedded if last_padded >= 0 else embedded[:, : windows.num_rows]
         logits = {}
         for number, layer in enumerate(self.layers):
-            query, (key, value) = layer.project_query(trunk), layer.project_keys(trunk)
-            if forks[number]:
-                zones = [cell.zone for cell in forks[number]]
-                variants = self._fork(layer, zones, windows, query, key, value, trunk)
-                bias = _tile(windows.padding_bias, len(zones))
-                forked = self.span_logits(self._run(number + 1, variants, bias, windows.num_keys))
-                logits.update(zip(forks[number], tf.split(forked, len(zones))))
-                with tf.control_dependencies([forked]):
-                    query = tf.identity(query)
+            query, key, value = layer.project(trunk)
+            states = _States(trunk, query, key, value)
             if number >= last_padded:
                 query, trunk = query[:, :, : windows.num_rows], trunk[:, : windows.num_rows]
             scores = layer.scores(query, key[:, :, : windows.num_keys])
             context = layer.attend(scores, windows.padding_bias, value[:, :, : windows.num_keys])
             trunk = layer.finish(context, trunk)
+            if forks[number]:
+                variants = self._fork(layer, forks[number], windows, states, scores, trunk)
+                bias = _tile(windows.padding_bias, len(forks[number]))
+                forked = self.span_logits(self._run(number + 1, variants, bias, windows.num_keys))
+                logits.update(zip(forks[number], tf.split(forked, len(forks[number]))))
+                with tf.control_dependencies([forked]):
+                    trunk = tf.identity(trunk)
         logits[attention_zones.BASELINE] = self.span_logits(trunk)
         for cell in cells:
             if cell.layer is None and cell.zone is not None:
                 logits[cell] = self._read_masked_everywhere(cell.zone, windows, embedded)
         return collections.OrderedDict((cell, logits[cell]) for cell in cells)
 
-    def _fork(self, layer, zones, windows, query, key, value, residual):
-        """One layer with each of Z zones masked: ``[Z B, F, H]``, the zones one after another."""
+    def _fork(self, layer, cells, windows, states, scores, unmasked):
+        """One layer with each of Z zones masked.
+
+        Args:
+            layer: the layer; cells: the Z cells that mask it, as _cells_by_layer orders them.
+            windows: the Windows.
+            states: the trunk's _States in front of the layer.
+            scores: the trunk's raw scores, ``[B, N, at least F, K]``.
+            unmasked: what the layer gives without a mask, ``[B, at least F, H]``.
+
+        Returns:
+            ``[Z B, F, H]``, the cells one after another.
+        """
         rows, keys = windows.num_rows, windows.num_keys
-        query, residual = query[:, :, :rows], residual[:, :rows]
-        scores = layer.scores(query, key[:, :, :keys])
+        scores, value = scores[:, :, :rows], states.value[:, :, :keys]
+        residual = states.hidden[:, :rows]
+        contexts, few = [], []
+        for cell in cells:
+            if attention_zones.sees_padding(cell.zone):
+                all_scores = layer.scores(states.query[:, :, :rows], states.key)
+                contexts.append(layer.attend(all_scores, None, states.value))
+            elif windows.carries_passage and not attention_zones.changes_passage_rows(cell.zone):
+                few.append(cell.zone)
+            else:
+                contexts.append(layer.attend(scores, windows.zone_bias(cell.zone), value))
+        variants = []
+        if contexts:
+            tiled = _tile(residual, len(contexts))
+            variants.append(layer.finish(tf.concat(contexts, axis=0), tiled))
+        if few:
+            variants += self._fork_few_rows(
+                layer, few, windows, scores, value, residual, unmasked[:, :rows]
+            )
+        return tf.concat(variants, axis=0)
+
+    @staticmethod
+    def _fork_few_rows(layer, zones, windows, scores, value, residual, unmasked):
+        """As _fork, for zones that change only rows outside the passage, R of F."""
+        # [B, N, R, K]
+        scores = tf.transpose(
+            windows.at_context_rows(tf.transpose(scores, [0, 2, 1, 3])), [0, 2, 1, 3]
+        )
         contexts = []
         for zone in zones:
-            if attention_zones.sees_padding(zone):
-                contexts.append(layer.attend(layer.scores(query, key), None, value))
-            else:
-                bias = windows.zone_bias(zone)
-                contexts.append(layer.attend(scores, bias, value[:, :, :keys]))
-        return layer.finish(tf.concat(contexts, axis=0), _tile(residual, len(zones)))
+            bias = windows.at_context_rows(windows.zone_bias(zone)[:, 0])[:, tf.newaxis]
+            contexts.append(layer.attend(scores, bias, value))
+        tiled = _tile(windows.at_context_rows(residual), len(zones))
+        changed = layer.finish(tf.concat(contexts, axis=0), tiled)
+        return [windows.with_context_rows(unmasked, rows) for rows in tf.split(changed, len(zones))]
 
     def _run(self, first, hidden, bias, num_keys):
         for layer in self.layers[first:]:
@@ -445,23 +518,35 @@ class Reader:
 
     def span_logits(self, hidden):
         """``[B, F, H]`` -> start and end logits ``[B, F, 2]``."""
-        batch, length, size = shape_of(hidden)
-        flat = tf.matmul(tf.reshape(hidden, [-1, size]), self.span_weights, transpose_b=True)
-        return tf.reshape(tf.nn.bias_add(flat, self.span_bias), [batch, length, 2])
+        return dense(hidden, tf.transpose(self.span_weights), self.span_bias)
 
 
 def _sees_padding(cell):
     return attention_zones.sees_padding(cell.zone)
 
 
+class _States(NamedTuple):
+    """The trunk in front of a layer: ``[B, F, H]``, and three times ``[B, N, F, D]``."""
+
+    hidden: tf.Tensor
+    query: tf.Tensor
+    key: tf.Tensor
+    value: tf.Tensor
+
+
 def _cells_by_layer(cells, num_layers):
+    """The cells of each layer, those last that change only rows outside the passage."""
     by_layer = [[] for _ in range(num_layers)]
     for cell in cells:
         if cell.layer is not None:
             by_layer[cell.layer].append(cell)
+    for cells_here in by_layer:
+        cells_here.sort(key=lambda cell: not attention_zones.changes_passage_rows(cell.zone))
     return by_layer
 
 
 def _tile(x, times):
-    """Repeats the batch: ``[B, ...]`` -> ``[times B, ...]``."""
+    """Repeats the batch: ``[B, ...]`` -> ``[times B, ...]``; None stays None."""
+    if x is None:
+        return None
     return tf.tile(x, [times] + [1] * (x.shape.ndims - 1))

@@ -159,7 +159,9 @@ def prediction_input_fn(path, max_seq_length, skip=0, static_shapes=False):
     def input_fn(params):
         data = tf.data.TFRecordDataset(path).skip(skip)
         data = data.map(lambda record: parse_record(record, False), num_parallel_calls=2)
-        data = data.padded_batch(params["batch_size"], shapes, drop_remainder=static_shapes)
-        return data.prefetch(2)
+        size = params["batch_size"]
+        # One window at a time is always a full batch; the model makes use of knowing it.
+        full = static_shapes or size == 1
+        return data.padded_batch(size, shapes, drop_remainder=full).prefetch(2)
 
     return input_fn
