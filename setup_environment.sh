@@ -73,7 +73,7 @@ judge() {
 candidates() {
     local name path directory
     for name in "python$1" python3 python; do
-        type -aP "$name" 2>/dev/null | while read -r path; do echo "on PATH|$path"; done
+        { type -aP "$name" || true; } | while read -r path; do echo "on PATH|$path"; done
     done
     for directory in "${PYENV_ROOT:-$HOME/.pyenv}"/versions "$HOME"/.pyenv/versions; do
         for path in "$directory/$1"/bin/python "$directory/$1".*/bin/python; do
