@@ -1,32 +1,14 @@
 """train_squad.sh and decode_squad.sh: the command lines they type, and what they refuse."""
 
-import json
 import os
-import pathlib
 import re
-import shutil
 import subprocess
-import sys
 
 import pytest
 
 import attention_zones
 import run_squad
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-SCRIPTS = ("train_squad.sh", "decode_squad.sh", "drivers_common.sh")
-# Writes its arguments, one list to a call, and ends with $FAKE_STATUS. What the drivers ask it with
-# -c (does it start, has it TensorFlow) it answers as it is told.
-FAKE_PYTHON = """#!%s
-import json, os, sys
-if sys.argv[1] == "-c":
-    sys.exit(os.environ.get("FAKE_LACKS", "nothing") in sys.argv[2])
-with open(os.environ["FAKE_CALLS"], "a") as stream:
-    stream.write(json.dumps(sys.argv[1:]) + "\\n")
-sys.exit(int(os.environ.get("FAKE_STATUS", "0")))
-"""
-DATA = ("squad/train-v1.1.json", "squad/dev-v1.1.json")
-BERT = ("vocab.txt", "bert_config.json", "bert_model.ckpt.index")
+from tests.driver_project import BERT, DATA, ROOT, SCRIPTS, Project, touch
 
 TRAINING = {
     "do_train": "True",
@@ -59,63 +41,6 @@ ON_TPU = {
     "predict_batch_size": "32",
 }
 TPU = {"USE_TPU": "True", "GS_BUCKET": "my-bucket", "TPU_NAME": "my-tpu"}
-
-
-def touch(*paths):
-    """Makes empty files and the folders they are in."""
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"")
-
-
-class Project:
-    """A copy of the drivers in a folder of its own, with empty data, model and a false Python."""
-
-    def __init__(self, folder):
-        self.root = folder / "a folder"
-        self.root.mkdir(parents=True)
-        self.python = folder / "false python"
-        self.python.write_text(FAKE_PYTHON % sys.executable)
-        self.python.chmod(0o755)
-        self._calls = folder / "calls"
-        for name in SCRIPTS:
-            shutil.copy(str(ROOT / name), str(self.root))
-        touch(*(self.root / name for name in DATA))
-        touch(*(self.root / "bert" / "cased_L-12_H-768_A-12" / name for name in BERT))
-        (self.root / "output" / "squad").mkdir(parents=True)
-
-    def run(self, script, *arguments, cwd=None, **variables):
-        """Runs a driver; a variable of None is not set at all."""
-        environment = {
-            "PATH": os.environ["PATH"],
-            "FAKE_CALLS": str(self._calls),
-            "PYTHON": str(self.python),
-            "USE_TPU": "False",
-        }
-        environment.update(variables)
-        path = self.root / script if cwd else script
-        return subprocess.run(
-            ["bash", str(path), *arguments],
-            env={name: value for name, value in environment.items() if value is not None},
-            cwd=str(cwd or self.root),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
-            check=False,
-        )
-
-    def calls(self):
-        """The argument lists that the false Python got."""
-        if not self._calls.exists():
-            return []
-        return [json.loads(line) for line in self._calls.read_text().splitlines()]
-
-    def flags(self):
-        """The flags of the one call of run_squad.py."""
-        ((program, *arguments),) = self.calls()
-        assert os.path.basename(program) == "run_squad.py"
-        return dict(argument[2:].split("=", 1) for argument in arguments)
 
 
 @pytest.fixture
@@ -383,29 +308,3 @@ def test_decoding_on_a_tpu_writes_to_a_bucket(project):
 def test_flags_before_the_dashes(project):
     line = refusal(project.run("decode_squad.sh", "q2", "--overwrite=True"))
     assert "-- --overwrite=True" in line
-
-
-def test_an_unknown_zone_is_refused_with_the_list_of_zones(project, small_files, small_model):
-    """From the driver through the real run_squad.py."""
-    (project.root / "run_squad.py").symlink_to(ROOT / "run_squad.py")
-    bert = project.root / "small"
-    bert.mkdir()
-    for name, source in (
-        ("vocab.txt", small_files.vocab),
-        ("bert_config.json", small_files.config),
-    ):
-        shutil.copy(str(source), str(bert / name))
-    run = project.run(
-        "decode_squad.sh",
-        "q2x",
-        PYTHON=sys.executable,
-        BERT_DIR=str(bert),
-        PREDICT_FILE=str(small_files.data),
-        MODEL_OUTPUT_DIR=str(small_model),
-        MAX_SEQ_LENGTH="64",
-    )
-    assert run.returncode == 2
-    line = run.stderr.splitlines()[-1]
-    assert "q2x" in line
-    assert ", ".join(attention_zones.OFFERED_ZONES) in line
-    assert not (project.root / "prediction").exists()

@@ -1,129 +1,21 @@
-"""setup_environment.sh and the Makefile, with false interpreters: nothing is installed here."""
+"""setup_environment.sh with false interpreters: nothing is installed here."""
 
 import os
-import pathlib
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import time
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-# All that the set-up uses beside Python. A PATH of these alone has no interpreter on it.
-TOOLS = "bash cat rm mkdir mv cp ls find awk sed tail sleep dirname cmp env".split()
-# Answers what the set-up asks an interpreter, and notes what it is told to do. FAKE_FAILS holds a
-# part of a command that fails, printing FAKE_SAYS; FAKE_HANGS one that never ends.
-FAKE_PYTHON = """#!{bash}
-note() {{ echo "$*" >> "$FAKE_CALLS"; }}
-case "$*" in
-    *"$FAKE_FAILS"*) echo "$FAKE_SAYS"; exit 1 ;;
-    *"$FAKE_HANGS"*) note "$*"; exec sleep 60 ;;
-esac
-case "$1 $2" in
-    "-c "*base_prefix*) echo "{version} {machine} {bits} False {prefix}"; exit {probe_status} ;;
-    "-m venv") note "$*"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
-    *) note "$*" ;;
-esac
-"""
-SHIM = """#!{bash}
-echo "pyenv: python3.7: command not found" >&2
-exit 127
-"""
-
-
-def write_program(path, text):
-    """Writes an executable file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-
-
-class Machine:
-    """A folder with a home, a PATH and a copy of the project's set-up, and no Python yet."""
-
-    def __init__(self, folder):
-        self.home, self.bin = folder / "home", folder / "bin"
-        self.project = folder / "a project"
-        for made in (self.home, self.bin, self.project):
-            made.mkdir()
-        for tool in TOOLS:
-            (self.bin / tool).symlink_to(shutil.which(tool))
-        for name in ("setup_environment.sh", "requirements.txt", "Makefile"):
-            shutil.copy(str(ROOT / name), str(self.project))
-        self.environment = {
-            "PATH": str(self.bin),
-            "HOME": str(self.home),
-            "FAKE_CALLS": str(folder / "calls"),
-            "FAKE_FAILS": "nothing at all",
-            "FAKE_HANGS": "nothing at all",
-        }
-        self._calls = folder / "calls"
-
-    def add_python(self, path, version, machine="x86_64", bits=64, probe_status=0):
-        """Puts a false interpreter there; a path without a slash is put on PATH. Returns it."""
-        path = self.home / path if "/" in path else self.bin / path
-        text = FAKE_PYTHON.format(
-            bash=shutil.which("bash"),
-            version=version,
-            machine=machine,
-            bits=bits,
-            prefix="/opt/" + version,
-            probe_status=probe_status,
-        )
-        write_program(path, text)
-        return str(path)
-
-    def add_shim(self, name):
-        """Puts a pyenv shim on PATH that fails."""
-        write_program(self.bin / name, SHIM.format(bash=shutil.which("bash")))
-        return str(self.bin / name)
-
-    def command(self, *arguments, **variables):
-        """The arguments of subprocess.run for the set-up with these environment variables."""
-        return {
-            "args": [shutil.which("bash"), "setup_environment.sh", *arguments],
-            "cwd": str(self.project),
-            "env": {**self.environment, **variables},
-            "stdin": subprocess.DEVNULL,
-            "stdout": subprocess.PIPE,
-            "stderr": subprocess.PIPE,
-            "universal_newlines": True,
-        }
-
-    def set_up(self, *arguments, **variables):
-        """Runs the set-up."""
-        return subprocess.run(**self.command(*arguments, **variables), check=False)
-
-    def which(self, *arguments, **variables):
-        """What the set-up says that it would take."""
-        run = self.set_up("--which", *arguments, **variables)
-        assert run.returncode == 0, run.stderr
-        return run.stdout
-
-    def calls(self):
-        """What the interpreters were told to do, since the last time this was asked."""
-        if not self._calls.exists():
-            return []
-        lines = self._calls.read_text().splitlines()
-        self._calls.unlink()
-        return lines
+from tests.false_machine import CREATED, Machine
 
 
 @pytest.fixture
 def machine(tmp_path):
     """A Machine."""
     return Machine(tmp_path)
-
-
-CREATED = [
-    "-m venv .venv",
-    "-m pip install pip==24.0",
-    "-m pip install -r requirements.txt",
-    "-c import tensorflow",
-]
 
 
 # Which interpreter ------------------------------------------------------------------------------
@@ -433,78 +325,3 @@ def test_an_unknown_runtime(machine):
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
     assert "no runtime 'tf3'" in line
-
-
-# The Makefile -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def make(machine):
-    """Runs make in the machine's project."""
-    if not shutil.which("make"):
-        pytest.skip("make is not installed")
-    machine.add_python("python3.7", "3.7.9")
-    machine.add_python("python3.11", "3.11.7")
-
-    def run(*arguments, **variables):
-        command = machine.command(**variables)
-        command["args"] = [shutil.which("make"), *arguments]
-        return subprocess.run(**command, check=False)
-
-    return run
-
-
-@pytest.mark.parametrize(
-    ("target", "commands"),
-    [
-        ("test", ["-m pytest"]),
-        ("demo", ["-m demo.run"]),
-        ("lint", ["-m ruff check .", "-m ruff format --check ."]),
-        ("setup", []),
-    ],
-)
-def test_targets_set_up_what_is_missing_and_then_run(make, machine, target, commands):
-    assert make(target).returncode == 0
-    assert [call.rstrip() for call in machine.calls()] == CREATED + commands
-    assert make(target).returncode == 0
-    assert [call.rstrip() for call in machine.calls()] == commands
-
-
-def test_a_failing_test_fails_make(make):
-    assert make("test", FAKE_FAILS="-m pytest", FAKE_SAYS="1 failed").returncode != 0
-
-
-def test_make_test_on_the_second_runtime(make, machine):
-    assert "Python 3.11.7" in make("test", "RUNTIME=tf2").stdout
-    assert machine.calls()[0] == "-m venv .venv-tf2"
-    assert not (machine.project / ".venv").exists()
-    assert "no runtime 'tf3'" in make("test", "RUNTIME=tf3").stderr
-
-
-def test_arguments_are_passed_on(make, machine):
-    assert make("test", "ARGS=-k zones").returncode == 0
-    assert machine.calls()[-1] == "-m pytest -k zones"
-
-
-def test_help_is_the_default_and_names_every_target(make, machine):
-    shown = make()
-    assert shown.returncode == 0
-    for target in ("setup", "demo", "test", "lint", "clean"):
-        assert "make %s " % target in shown.stdout
-    assert machine.calls() == []
-
-
-def test_clean_says_what_it_removes_and_keeps_the_users_work(make, machine):
-    assert make("setup").returncode == 0
-    work = ["output/squad/model", "prediction/predictions.json", "demo/output/results.csv"]
-    work += ["squad/train-v1.1.json", "bert/vocab.txt", "results.csv"]
-    caches = ["__pycache__/a.pyc", "squad/__pycache__/b.pyc", ".pytest_cache/c", ".ruff_cache/d"]
-    for name in work + caches:
-        (machine.project / name).parent.mkdir(parents=True, exist_ok=True)
-        (machine.project / name).write_text("")
-    cleaned = make("clean")
-    assert cleaned.returncode == 0
-    assert ".venv" in cleaned.stdout
-    assert all((machine.project / name).exists() for name in work)
-    assert not any((machine.project / name).exists() for name in caches)
-    assert not (machine.project / ".venv").exists()
