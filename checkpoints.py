@@ -4,7 +4,7 @@ import os
 
 import tensorflow.compat.v1 as tf
 
-import modeling
+import reading
 from command_line import UserError
 from progress import say
 
@@ -16,7 +16,7 @@ _TRAINING_STATE = ("/adam_m", "/adam_v", "global_step")
 def model_shapes(config):
     """The model's variables: name -> shape, as a dict of lists."""
     with tf.Graph().as_default():
-        modeling.Reader(config)
+        reading.Reader(config)
         return {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
 
 

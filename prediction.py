@@ -14,7 +14,7 @@ import tqdm
 
 import checkpoints
 import files
-import modeling
+import reading
 import resume
 import runtime
 from attention_zones import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, file_name
@@ -47,13 +47,13 @@ def best_positions(logits, n_best_size, input_mask=None):
     reachable = logits
     if input_mask is not None:
         padding = tf.cast(1 - input_mask[:, tf.newaxis, tf.newaxis, :num_rows], tf.float32)
-        reachable = logits + modeling.UNREACHABLE * padding
+        reachable = logits + reading.UNREACHABLE * padding
     # A batch of very short windows may have fewer than n tokens.
     lacking = tf.maximum(0, n_best_size - num_rows)
     reachable = tf.pad(
         reachable,
         [[0, 0], [0, 0], [0, 0], [0, lacking]],
-        constant_values=2 * modeling.UNREACHABLE,
+        constant_values=2 * reading.UNREACHABLE,
     )
     best, index = tf.nn.top_k(reachable, n_best_size)
     return Candidates(
@@ -71,7 +71,7 @@ def make_model_fn(settings, cells, n_best):
 
     def model_fn(features, labels, mode, params):
         del labels, params
-        reader = modeling.Reader(settings.bert_config, one_hot_embeddings=settings.use_tpu)
+        reader = reading.Reader(settings.bert_config, one_hot_embeddings=settings.use_tpu)
         windows = records.windows_from(features, settings.use_tpu, settings.score_padding)
         logits = tf.stack(list(reader.read(windows, cells).values()))
         input_mask = None if settings.score_padding else windows.input_mask
@@ -100,7 +100,7 @@ def _restore_the_model_alone():
 def windows_at_once(settings, cells):
     """How many windows to read together so that memory holds ``predict_batch_size`` sequences.
 
-    A window with Z cells masking one layer is in memory Z times (see modeling.Reader.read). On a
+    A window with Z cells masking one layer is in memory Z times (see reading.Reader.read). On a
     TPU the flag is the number of windows itself, since its batches must be multiples of eight.
     """
     if settings.use_tpu:

@@ -4,8 +4,8 @@ import tensorflow.compat.v1 as tf
 
 import checkpoints
 import files
-import modeling
 import optimization
+import reading
 import runtime
 from attention_zones import BASELINE
 from command_line import UserError
@@ -59,7 +59,7 @@ def make_model_fn(settings, names_from_checkpoint, num_train_steps):
 
     def model_fn(features, labels, mode, params):
         del labels, mode, params
-        reader = modeling.Reader(
+        reader = reading.Reader(
             settings.bert_config, is_training=True, one_hot_embeddings=settings.use_tpu
         )
         windows = records.windows_from(features, static_shapes=settings.use_tpu)

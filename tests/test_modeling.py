@@ -5,6 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import modeling
+import reading
 from attention_zones import BASELINE, OFFERED_ZONES, ZONES, Cell, cells_of
 
 tf.disable_v2_behavior()
@@ -14,8 +15,8 @@ def read_logits(checkpoint, inputs, cells, static_shapes=False):
     """Logits ``[cells, B, F, 2]`` of a checkpoint for inputs (four arrays ``[B, T]``)."""
     config = modeling.BertConfig.from_file(str(checkpoint / "bert_config.json"))
     with tf.Graph().as_default(), tf.Session() as session:
-        reader = modeling.Reader(config)
-        windows = modeling.Windows(*map(tf.constant, inputs), static_shapes=static_shapes)
+        reader = reading.Reader(config)
+        windows = reading.Windows(*map(tf.constant, inputs), static_shapes=static_shapes)
         logits = reader.read(windows, cells)
         saver = tf.train.Saver(tf.trainable_variables())
         saver.restore(session, tf.train.latest_checkpoint(str(checkpoint)))
@@ -144,7 +145,7 @@ def random_reader():
     """A session with a small random reader; yields (reader, session, weights in float64)."""
     with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
         tf.set_random_seed(1)
-        reader = modeling.Reader(CONFIG)
+        reader = reading.Reader(CONFIG)
         session.run(tf.global_variables_initializer())
         weights = {v.op.name: session.run(v).astype(np.float64) for v in tf.global_variables()}
         yield reader, session, weights
@@ -152,7 +153,7 @@ def random_reader():
 
 def fork(random_reader, inputs, cells=EVERY_CELL, **options):
     reader, session, _ = random_reader
-    windows = modeling.Windows(*map(tf.constant, inputs), **options)
+    windows = reading.Windows(*map(tf.constant, inputs), **options)
     return session.run(list(reader.read(windows, cells).values()))
 
 

@@ -1,0 +1,221 @@
+"""Times a sweep of run_squad.py against single runs and against the machine's matmul rate.
+
+    python -m benchmarks.sweep --size base --data FILE --vocab VOCAB --questions 48
+    python -m benchmarks.sweep --model OUTPUT_DIR --data FILE --vocab VOCAB
+
+The first builds a random checkpoint of BERT-base's size; the second takes a checkpoint's directory
+with its bert_config.json. Everything timed is a process of its own, from its start to its end, so
+that loading, reading, tokenising and writing answers count too. Windows are read at their own
+length (--score_padding=False). "Needed" FLOPs are those of matmuls at each window's own length
+(benchmarks/flops.py): padding within a batch counts as waste.
+
+The table has a row for one core and one for all of them.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import pandas as pd
+
+import command_line
+import tokenization
+from attention_zones import PASSAGE, ZONES
+from benchmarks import flops
+from command_line import UserError
+from modeling import BertConfig
+from progress import say
+from squad import examples as squad_examples
+from squad import features as squad_features
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SIZES = {
+    "base": {},
+    "small": dict(
+        num_hidden_layers=4, hidden_size=512, num_attention_heads=8, intermediate_size=2048
+    ),
+    "tiny": dict(num_hidden_layers=4, hidden_size=32, num_attention_heads=4, intermediate_size=64),
+}
+
+
+def make_checkpoint(folder, size, vocab_size):
+    """Writes a random checkpoint of one of SIZES and its configuration."""
+    config = BertConfig(vocab_size=vocab_size, **SIZES[size])
+    folder.mkdir()
+    (folder / "bert_config.json").write_text(json.dumps(dataclasses.asdict(config)))
+    code = (
+        "import sys, tensorflow.compat.v1 as tf, modeling, reading; tf.disable_v2_behavior();"
+        "reading.Reader(modeling.BertConfig.from_file(sys.argv[1] + '/bert_config.json'));"
+        "tf.set_random_seed(1); session = tf.Session();"
+        "session.run(tf.global_variables_initializer());"
+        "tf.train.Saver().save(session, sys.argv[1] + '/model.ckpt', write_meta_graph=False)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(folder)], cwd=str(ROOT), env=quiet(), check=True
+    )
+
+
+def quiet():
+    """The environment for a process that is timed."""
+    return dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONPATH=str(ROOT))
+
+
+def first_questions(path, count, target):
+    """Writes the first ``count`` questions of a data set to ``target``."""
+    document = json.loads(pathlib.Path(path).read_text())
+    left = count
+    for article in document["data"]:
+        for paragraph in article["paragraphs"]:
+            paragraph["qas"] = paragraph["qas"][:left]
+            left -= len(paragraph["qas"])
+        article["paragraphs"] = [p for p in article["paragraphs"] if p["qas"]]
+    document["data"] = [article for article in document["data"] if article["paragraphs"]]
+    target.write_text(json.dumps(document))
+
+
+def timed(command, cores):
+    """Runs a command on these cores; returns (seconds, peak memory in GiB, what it printed)."""
+    started = time.perf_counter()
+    cores = ",".join(str(core) for core in sorted(cores))
+    process = subprocess.Popen(
+        ["taskset", "--cpu-list", cores] + command,
+        cwd=str(ROOT),
+        env=quiet(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        universal_newlines=True,
+    )
+    printed = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    if status:
+        raise UserError("this failed with status %d: %s" % (status, " ".join(command)))
+    return seconds, usage.ru_maxrss / 2.0**20, printed
+
+
+def matmul_rate(cores):
+    """The rate of benchmarks/matmul_rate.py on these cores, in GFLOP/s."""
+    return float(timed([sys.executable, "-m", "benchmarks.matmul_rate"], cores)[2])
+
+
+def needed_flops(config, arguments, data):
+    """FLOPs of (a sweep, one run), over all windows; and the windows' lengths."""
+    vocabulary = tokenization.load_vocabulary(arguments.vocab, "--vocab")
+    features = squad_features.make_features(
+        squad_examples.read_examples(str(data), False, False, what="--data"),
+        tokenization.Tokenizer(vocabulary, False),
+        arguments.max_seq_length,
+        128,
+        64,
+        is_training=False,
+    )
+    lengths = np.array([len(feature.input_ids) for feature in features])
+    context = [len(feature.input_ids) - feature.token_roles.count(PASSAGE) for feature in features]
+    sweep = sum(
+        flops.sweep(config, length, arguments.max_seq_length, rows)
+        for length, rows in zip(lengths, context)
+    )
+    return sweep, sum(flops.single_run(config, length) for length in lengths), lengths
+
+
+def measure(arguments, folder, model, data, cores, config):
+    """One row of the table, as a dict."""
+
+    def run(name, *more):
+        return timed(
+            [
+                sys.executable,
+                str(ROOT / "run_squad.py"),
+                "--vocab_file=%s" % arguments.vocab,
+                "--bert_config_file=%s" % (model / "bert_config.json"),
+                "--output_dir=%s" % model,
+                "--prediction_dir=%s" % (folder / ("%s-%d" % (name, len(cores)))),
+                "--predict_file=%s" % data,
+                "--do_lower_case=False",
+                "--max_seq_length=%d" % arguments.max_seq_length,
+                "--predict_batch_size=%d" % arguments.batch,
+                "--score_padding=False",
+            ]
+            + list(more),
+            cores,
+        )
+
+    num_cells = config.num_hidden_layers * len(ZONES) + 1
+    sweep_flops, single_flops, lengths = needed_flops(config, arguments, data)
+    rate_before = matmul_rate(cores)
+    seconds, memory, _ = run("sweep", "--do_sweep=True")
+    rate = (rate_before + matmul_rate(cores)) / 2
+    row = {
+        "cores": len(cores),
+        "windows": len(lengths),
+        "mean tokens": lengths.mean(),
+        "sweep s": seconds,
+        "s/window": seconds / len(lengths),
+        "TFLOP": sweep_flops / 1e12,
+        "GFLOP/s": sweep_flops / seconds / 1e9,
+        "matmul GFLOP/s": rate,
+        "ratio": sweep_flops / seconds / 1e9 / rate,
+        "GiB": memory,
+    }
+    if arguments.single_runs:
+        middle = config.num_hidden_layers // 2
+        single = 0.0
+        for number in range(arguments.single_runs):
+            zone = ZONES[number % len(ZONES)]
+            single += run(
+                "single-%s" % zone,
+                "--do_predict=True",
+                "--mask_zone=%s" % zone,
+                "--mask_layer=%d" % middle,
+            )[0]
+        row["single runs s"] = single / arguments.single_runs * num_cells
+        row["times faster"] = row["single runs s"] / seconds
+        row["single TFLOP"] = single_flops * num_cells / 1e12
+    return row
+
+
+def main(argv=None):
+    """Prints the table; see the top of this file."""
+    parser = command_line.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=sorted(SIZES), help="build a random model of this size")
+    parser.add_argument("--model", help="or take the checkpoint and bert_config.json in here")
+    parser.add_argument("--data", required=True, help="a file in SQuAD's format")
+    parser.add_argument("--vocab", required=True, help="a cased vocabulary")
+    parser.add_argument("--questions", type=int, help="use this many of its questions")
+    parser.add_argument("--max_seq_length", type=int, default=512)
+    parser.add_argument("--batch", type=int, default=8, help="--predict_batch_size")
+    parser.add_argument("--single_runs", type=int, default=2, help="how many to time; 0 for none")
+    parser.add_argument("--cores", default="1,all", help="which rows: 1, all or both")
+    arguments = parser.parse_args(argv)
+    if bool(arguments.size) == bool(arguments.model):
+        raise UserError("give either --size or --model")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        model = pathlib.Path(arguments.model) if arguments.model else folder / "model"
+        if arguments.size:
+            vocabulary = tokenization.load_vocabulary(arguments.vocab, "--vocab")
+            make_checkpoint(model, arguments.size, max(vocabulary.values()) + 1)
+        config = BertConfig.from_file(str(model / "bert_config.json"), "--model")
+        data = pathlib.Path(arguments.data)
+        if arguments.questions:
+            data = folder / "data.json"
+            first_questions(arguments.data, arguments.questions, data)
+        everywhere = sorted(os.sched_getaffinity(0))
+        rows = []
+        for chosen in arguments.cores.split(","):
+            cores = {everywhere[-1]} if chosen == "1" else set(everywhere)
+            rows.append(measure(arguments, folder, model, data, cores, config))
+            say(json.dumps(rows[-1]))
+    pd.set_option("display.width", 200)
+    print(pd.DataFrame(rows).set_index("cores").T.to_string(float_format="%.3f"))
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)
