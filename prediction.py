@@ -18,14 +18,15 @@ import reading
 import resume
 import runtime
 from attention_zones import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, file_name
-from progress import progress, say
+from progress import counted, progress, say
 from squad import answers as squad_answers
 from squad import examples as squad_examples
 from squad import features as squad_features
 from squad import records
 from squad.answers import Candidates
 
-PREDICTION_RECORDS = "predict.tf_record"
+# The ending of the file that the windows are in while they are decoded.
+RECORDS = ".tf_record"
 
 
 def best_positions(logits, n_best_size, input_mask=None):
@@ -149,24 +150,24 @@ def decode(settings, tokenizer):
     _write_answers(settings, examples, features, np.argsort(order), unfinished, pending, finished)
     unfinished.remove()
     say(
-        "Decoded %s over %s questions (%s windows) in %s. The files are in %s"
+        "Decoded %s: %s, %s, in %s. The files are in %s"
         % (
-            _counted(pending),
-            "{:,}".format(len(examples)),
-            "{:,}".format(len(features)),
+            _named(pending),
+            counted(len(examples), "question"),
+            counted(len(features), "window"),
             tqdm.tqdm.format_interval(time.time() - started),
             settings.prediction_dir,
         )
     )
 
 
-def _counted(cells):
+def _named(cells):
     masked = sum(cell != BASELINE for cell in cells)
     words = ["the baseline"] if masked < len(cells) else []
     if masked == 1:
         words.append(str(next(cell for cell in cells if cell != BASELINE)))
     elif masked:
-        words.append("%d cells" % masked)
+        words.append(counted(masked, "cell"))
     return " and ".join(words)
 
 
@@ -233,7 +234,8 @@ def _decode_windows(settings, checkpoint, run, pending, features):
         say("Going on with an unfinished run: %d of %d windows are done" % (done, len(features)))
     if done == len(features):
         return unfinished
-    path = files.join(settings.prediction_dir, PREDICTION_RECORDS)
+    # A TPU's host reads them, and it sees gs:// only.
+    path = files.join(settings.output_dir if settings.use_tpu else unfinished.folder, run + RECORDS)
     records.write_records(path, _filled_up(features, batch, settings.use_tpu), is_training=False)
     estimator = runtime.make_estimator(settings, make_model_fn(settings, cells, n_best), batch)
     batches = estimator.predict(
@@ -242,10 +244,11 @@ def _decode_windows(settings, checkpoint, run, pending, features):
         yield_single_examples=False,
     )
     last_save = time.time()
-    unit = "window" if len(cells) == 1 else "window x cell"
-    with progress(
-        None, "decoding", len(features) * len(cells), unit=unit, initial=done * len(cells)
-    ) as bar:
+    what, unit = (
+        ("decoding", "window") if len(cells) == 1 else ("decoding (windows x cells)", "step")
+    )
+    total, begun = len(features) * len(cells), done * len(cells)
+    with progress(None, what, total, unit=unit, initial=begun) as bar:
         for results in batches:
             count = min(batch, len(features) - unfinished.done)
             unfinished.add({name: array[:count] for name, array in results.items()})

@@ -47,6 +47,11 @@ def say(message):
     tqdm.tqdm.write(message, file=sys.stderr)
 
 
+def counted(number, unit):
+    """``1 window``, ``1,215 windows``."""
+    return "{:,} {}{}".format(number, unit, "" if number == 1 else "s")
+
+
 class _Display:
     """What bar and lines have in common: iteration and the context manager."""
 
@@ -139,5 +144,5 @@ class _Lines(_Display):
 
     def _count(self):
         if self._total is None or self._done == self._total:
-            return "{:,} {}{}".format(self._done, self._unit, "" if self._done == 1 else "s")
+            return counted(self._done, self._unit)
         return "{:,} of {:,} {}s".format(self._done, self._total, self._unit)

@@ -9,7 +9,7 @@ import reading
 import runtime
 from attention_zones import BASELINE
 from command_line import UserError
-from progress import progress, say
+from progress import counted, progress, say
 from squad import examples as squad_examples
 from squad import features as squad_features
 from squad import records
@@ -166,12 +166,12 @@ def train(settings, tokenizer):
     )
     path, lengths = _write_records(settings, features)
     say(
-        "%d questions, %d windows, %d steps of %d windows, learning rate %g"
+        "%s, %s, %s of %s, learning rate %g"
         % (
-            len(examples),
-            len(features),
-            num_train_steps,
-            settings.train_batch_size,
+            counted(len(examples), "question"),
+            counted(len(features), "window"),
+            counted(num_train_steps, "step"),
+            counted(settings.train_batch_size, "window"),
             settings.learning_rate,
         )
     )

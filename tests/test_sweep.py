@@ -252,7 +252,7 @@ def test_a_sweep_into_a_log_writes_plain_lines_and_a_summary(small_files, small_
     process = start_sweep(small_files, small_model, tmp_path)
     said = process.communicate()[1]
     assert "\r" not in said and "\x1b" not in said
-    assert "decoding: " in said
+    assert "decoding (windows x cells): 715 steps" in said
     last = said.strip().splitlines()[-1]
     for part in ("the baseline and 10 cells", "24 questions", str(tmp_path)):
         assert part in last
