@@ -19,6 +19,7 @@ from typing import List, Optional
 import files
 from command_line import UserError
 from progress import progress, say
+from squad.shape import BadShape, field
 
 # Passages are split at these only; a no-break space, say, stays inside its word. So does the
 # published code, and the answers it writes are made of these words.
@@ -78,19 +79,15 @@ def read_examples(path, is_training, version_2, what="--predict_file", log=say):
     reader = _Reader(is_training, version_2)
     label = "reading " + os.path.basename(str(path))
     try:
-        articles = _field(document, "data", list, "the top level")
+        articles = field(document, "data", list, "the top level")
         for number, article in enumerate(progress(articles, label, unit="article")):
             reader.read_article(article, "data[%d]" % number)
-    except _BadShape as error:
+    except BadShape as error:
         raise UserError("%s: %s: %s" % (what, path, error))
     if not reader.answers and not reader.examples:
         raise UserError("%s: %s has no question in it; give a SQuAD file" % (what, path))
     _report(reader, path, what, log)
     return reader.examples
-
-
-class _BadShape(Exception):
-    """The message says where in the file, what is wrong, and perhaps how to mend it."""
 
 
 class _Reader:
@@ -106,18 +103,18 @@ class _Reader:
 
     def read_article(self, article, where):
         """Reads one entry of ``data``."""
-        for number, paragraph in enumerate(_field(article, "paragraphs", list, where)):
+        for number, paragraph in enumerate(field(article, "paragraphs", list, where)):
             here = "%s.paragraphs[%d]" % (where, number)
-            passage = _Passage(_field(paragraph, "context", str, here))
-            for index, question in enumerate(_field(paragraph, "qas", list, here)):
+            passage = _Passage(field(paragraph, "context", str, here))
+            for index, question in enumerate(field(paragraph, "qas", list, here)):
                 self._read_question(question, passage, "%s.qas[%d]" % (here, index))
 
     def _read_question(self, question, passage, where):
-        text = _field(question, "question", str, where)
-        question_id = _field(question, "id", str, where)
+        text = field(question, "question", str, where)
+        question_id = field(question, "id", str, where)
         first = self._where_of_id.setdefault(question_id, where)
         if first != where:
-            raise _BadShape("%s: id %s is already that of %s" % (where, question_id, first))
+            raise BadShape("%s: id %s is already that of %s" % (where, question_id, first))
         common = (question_id, text, passage.text, passage.words)
         if not self._is_training:
             self.examples.append(Example(*common))
@@ -135,21 +132,21 @@ class _Reader:
     def _is_impossible(self, question, where):
         if "is_impossible" not in question:
             return False
-        is_impossible = _field(question, "is_impossible", bool, where)
+        is_impossible = field(question, "is_impossible", bool, where)
         if is_impossible and not self._version_2:
-            raise _BadShape(
+            raise BadShape(
                 "%s is an unanswerable question of SQuAD 2.0; use --version_2_with_negative=True"
                 % where
             )
         return is_impossible
 
     def _first_answer(self, question, where):
-        answers = _field(question, "answers", list, where)
+        answers = field(question, "answers", list, where)
         if not answers:
-            raise _BadShape("%s: 'answers' is empty; training needs an answer" % where)
+            raise BadShape("%s: 'answers' is empty; training needs an answer" % where)
         self.with_several_answers += len(answers) > 1
         here = where + ".answers[0]"
-        return _field(answers[0], "text", str, here), _field(answers[0], "answer_start", int, here)
+        return field(answers[0], "text", str, here), field(answers[0], "answer_start", int, here)
 
 
 class _Passage:
@@ -178,27 +175,6 @@ class _Passage:
     def _word_at(self, offset):
         """The word at a character; at white space, the word before it (the first has none)."""
         return max(0, bisect.bisect_right(self._starts, offset) - 1)
-
-
-_KIND_NAMES = {
-    dict: "an object",
-    list: "a list",
-    str: "a text",
-    int: "a number",
-    bool: "a truth value",
-}
-
-
-def _field(node, key, kind, where):
-    """``node[key]``, or _BadShape if there is none or it is not of that kind."""
-    if not isinstance(node, dict):
-        raise _BadShape("%s: not SQuAD's shape: %s was expected here" % (where, _KIND_NAMES[dict]))
-    if key not in node:
-        raise _BadShape("%s: no '%s', which SQuAD's format has here" % (where, key))
-    value = node[key]
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise _BadShape("%s: '%s' is not %s, as in SQuAD" % (where, key, _KIND_NAMES[kind]))
-    return value
 
 
 def _report(reader, path, what, log):

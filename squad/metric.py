@@ -20,6 +20,7 @@ import numpy as np
 
 import files
 from command_line import UserError
+from squad.shape import BadShape, field
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -78,9 +79,9 @@ class DevelopmentSet:
         try:
             for where, question_id, texts in _questions(files.read_json(path, what)):
                 if question_id in answers:
-                    raise _BadShape("%s: the id %s was used before" % (where, question_id))
+                    raise BadShape("%s: the id %s was used before" % (where, question_id))
                 answers[question_id] = texts
-        except _BadShape as error:
+        except BadShape as error:
             raise UserError("%s: %s: %s" % (what, path, error))
         if not answers:
             raise UserError("%s: %s has no question in it; give a SQuAD file" % (what, path))
@@ -189,10 +190,6 @@ def _counted(ids, total):
     return len(ids), total, shown
 
 
-class _BadShape(Exception):
-    """The message says where the data file is not SQuAD's, and what is wrong there."""
-
-
 def _questions(document):
     """Yields (where in the file, question id, texts of the gold answers)."""
     for number, article in enumerate(_list_in(document, "data", "the top level")):
@@ -204,25 +201,14 @@ def _questions(document):
 
 
 def _question(question, where):
-    question_id = _field(question, "id", str, where)
+    question_id = field(question, "id", str, where)
     answers = enumerate(_list_in(question, "answers", where))
-    texts = [_field(answer, "text", str, "%s.answers[%d]" % (where, i)) for i, answer in answers]
+    texts = [field(answer, "text", str, "%s.answers[%d]" % (where, i)) for i, answer in answers]
     return where, question_id, texts
 
 
 def _list_in(node, key, where):
-    return _field(node, key, list, where)
-
-
-def _field(node, key, kind, where):
-    if not isinstance(node, dict):
-        raise _BadShape("%s: not SQuAD's shape: an object was expected here" % where)
-    if key not in node:
-        raise _BadShape("%s: no '%s', which SQuAD's format has here" % (where, key))
-    if not isinstance(node[key], kind):
-        kind_name = "a list" if kind is list else "a text"
-        raise _BadShape("%s: '%s' is not %s, as in SQuAD" % (where, key, kind_name))
-    return node[key]
+    return field(node, key, list, where)
 
 
 # Scores of one answer ---------------------------------------------------------------------------
