@@ -74,7 +74,8 @@ def make_model_fn(settings, cells, n_best):
         del labels, params
         reader = reading.Reader(settings.bert_config, one_hot_embeddings=settings.use_tpu)
         windows = records.windows_from(features, settings.use_tpu, settings.score_padding)
-        logits = tf.stack(list(reader.read(windows, cells).values()))
+        logits = reader.read(windows, cells, settings.predict_batch_size)
+        logits = tf.stack(list(logits.values()))
         input_mask = None if settings.score_padding else windows.input_mask
         predictions = best_positions(logits, n_best, input_mask)
         return tf.estimator.tpu.TPUEstimatorSpec(
@@ -101,8 +102,9 @@ def _restore_the_model_alone():
 def windows_at_once(settings, cells):
     """How many windows to read together so that memory holds ``predict_batch_size`` sequences.
 
-    A window with Z cells masking one layer is in memory Z times (see reading.Reader.read). On a
-    TPU the flag is the number of windows itself, since its batches must be multiples of eight.
+    A window with Z cells masking one layer is in memory Z times (see reading.Reader.read), or as
+    often as the flag says if that is less. On a TPU the flag is the number of windows itself,
+    since its batches must be multiples of eight.
     """
     if settings.use_tpu:
         return settings.predict_batch_size

@@ -129,19 +129,20 @@ class Reader:
             )
             self.span_bias = tf.get_variable("output_bias", [2], initializer=tf.zeros_initializer())
 
-    def read(self, windows, cells=(attention_zones.BASELINE,)):
+    def read(self, windows, cells=(attention_zones.BASELINE,), variants_at_once=None):
         """The logits of the unmasked reader and of every cell, in one pass that forks.
 
         Masking layer k leaves every layer before k as it was. So the unmasked batch, the *trunk*,
         goes through every layer once; where cells mask layer k their variants leave it there,
         sharing its query, key, value and raw scores, and go on through the later layers side by
         side. One layer's variants are taken to the end before the trunk goes on, so that memory
-        holds the variants of one layer only. What nobody asks for is never computed: TensorFlow
+        holds the variants of one layer at most. What nobody asks for is never computed: TensorFlow
         leaves out the part of a graph that is not fetched.
 
         Args:
             windows: a Windows of B windows.
             cells: the cells to read with; BASELINE among them asks for the trunk's own logits.
+            variants_at_once: the most cells of a layer to take to the end together; None is all.
 
         Returns:
             An ordered dict: cell -> float32 ``[B, F, 2]``, the logits of start and end.
@@ -162,15 +163,15 @@ class Reader:
             scores = layer.scores(query, key[:, :, : windows.num_keys])
             context = layer.attend(scores, windows.padding_bias, value[:, :, : windows.num_keys])
             trunk = layer.finish(context, trunk)
-            if forks[number]:
-                variants = self._fork(layer, forks[number], windows, states, scores, trunk)
-                bias = _tile(windows.padding_bias, len(forks[number]))
-                forked = self.span_logits(
-                    self._run(number + 1, variants, bias, windows.keys_of_rows)
-                )
-                logits.update(zip(forks[number], tf.split(forked, len(forks[number]))))
+            for group in _in_groups(forks[number], variants_at_once):
+                variants = self._fork(layer, group, windows, states, scores, trunk)
+                bias = _tile(windows.padding_bias, len(group))
+                variants = self._run(number + 1, variants, bias, windows.keys_of_rows)
+                forked = self.span_logits(variants)
+                logits.update(zip(group, tf.split(forked, len(group))))
+                # Before the trunk goes on, and before the next group begins.
                 with tf.control_dependencies([forked]):
-                    trunk = tf.identity(trunk)
+                    trunk, scores = tf.identity(trunk), tf.identity(scores)
         logits[attention_zones.BASELINE] = self.span_logits(trunk)
         for cell in cells:
             if cell.layer is None and cell.zone is not None:
@@ -269,6 +270,11 @@ def _cells_by_layer(cells, num_layers):
     for cells_here in by_layer:
         cells_here.sort(key=lambda cell: not attention_zones.changes_passage_rows(cell.zone))
     return by_layer
+
+
+def _in_groups(cells, most):
+    most = most or max(1, len(cells))
+    return [cells[first : first + most] for first in range(0, len(cells), most)]
 
 
 def _tile(x, times):

@@ -41,7 +41,6 @@ import training
 from attention_zones import BASELINE, OFFERED_ZONES, ZONES, Cell
 from command_line import UserError
 from modeling import BertConfig
-from progress import say
 from settings import Settings
 
 
@@ -232,12 +231,6 @@ def _check_sizes(asked, config, vocabulary):
         raise UserError(
             "--max_seq_length: %d is more than the %d positions that the model knows"
             % (asked.max_seq_length, config.max_position_embeddings)
-        )
-    if asked.max_query_length + 4 > asked.max_seq_length:
-        say(
-            "NOTE: --max_seq_length=%d leaves no room for a passage behind a question of "
-            "--max_query_length=%d; long questions will be refused"
-            % (asked.max_seq_length, asked.max_query_length)
         )
     if asked.warmup_proportion > 1:
         raise UserError(

@@ -1,15 +1,20 @@
 """The machine under a run: quiet logs, seeds, devices, and the estimator made from them."""
 
 import random
+import shutil
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+
+from progress import say
 
 
 def prepare(verbose=False):
     """Makes TensorFlow 2 behave as 1, and silences notes and deprecation warnings, not errors."""
     tf.logging.set_verbosity(tf.logging.INFO if verbose else tf.logging.ERROR)
     tf.disable_v2_behavior()
+    if shutil.which("nvidia-smi") and not tf.test.is_built_with_cuda():
+        say("NOTE: this machine has a GPU, but the TensorFlow installed here cannot use it.")
 
 
 def set_seeds(seed):

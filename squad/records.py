@@ -4,6 +4,7 @@ A record holds a window at its own length; the input pipeline pads. Training rea
 seeded random order and groups windows of similar length; prediction reads them in order.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -81,6 +82,13 @@ def parse_record(record, is_training):
     return window
 
 
+def _parser(is_training):
+    # There is no Python control flow in it to convert, and looking for some takes a second.
+    return tf.autograph.experimental.do_not_convert(
+        functools.partial(parse_record, is_training=is_training)
+    )
+
+
 def windows_from(features, static_shapes, score_padding=False):
     """A parsed batch as the model takes it.
 
@@ -123,7 +131,7 @@ def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_sh
         batch_size = params["batch_size"]
         data = tf.data.TFRecordDataset(path)
         data = data.shuffle(min(len(lengths), _SHUFFLE_BUFFER), seed=seed).repeat()
-        data = data.map(lambda record: parse_record(record, True), num_parallel_calls=2)
+        data = data.map(_parser(True), num_parallel_calls=2)
         if edges:
             data = data.apply(
                 tf.data.experimental.bucket_by_sequence_length(
@@ -158,7 +166,7 @@ def prediction_input_fn(path, max_seq_length, skip=0, static_shapes=False):
 
     def input_fn(params):
         data = tf.data.TFRecordDataset(path).skip(skip)
-        data = data.map(lambda record: parse_record(record, False), num_parallel_calls=2)
+        data = data.map(_parser(False), num_parallel_calls=2)
         size = params["batch_size"]
         # One window at a time is always a full batch; the model makes use of knowing it.
         full = static_shapes or size == 1

@@ -151,10 +151,10 @@ def random_reader():
         yield reader, session, weights
 
 
-def fork(random_reader, inputs, cells=EVERY_CELL, **options):
+def fork(random_reader, inputs, cells=EVERY_CELL, variants_at_once=None, **options):
     reader, session, _ = random_reader
     windows = reading.Windows(*map(tf.constant, inputs), **options)
-    return session.run(list(reader.read(windows, cells).values()))
+    return session.run(list(reader.read(windows, cells, variants_at_once).values()))
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,15 @@ def test_forked_batch_equals_one_naive_run_per_cell(random_reader, lengths, stat
             expected = naive_logits(random_reader[2], CONFIG, inputs[:, window], cell)
             difference = np.abs(logits[window, :length] - expected[:length]).max()
             assert difference < 2e-4, (cell, window)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 4])
+def test_fewer_variants_at_once_read_the_same(random_reader, at_once):
+    inputs = random_windows([9, 24, 13], 24, CONFIG.vocab_size)
+    for one, other in zip(
+        fork(random_reader, inputs), fork(random_reader, inputs, EVERY_CELL, at_once)
+    ):
+        assert np.abs(one - other).max() < 2e-5
 
 
 def test_padded_positions_are_scored_when_asked(random_reader):
