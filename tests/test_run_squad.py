@@ -303,6 +303,18 @@ def test_a_cased_vocabulary_is_not_lower_cased(small_files, small_model, shared,
     assert_one_line(capsys, "--do_lower_case")
 
 
+def test_an_uncased_vocabulary_is_lower_cased(small_files, small_model, shared, tmp_path, capsys):
+    cased = (shared / "data" / "bert-base-cased-vocab.txt").read_text().splitlines()
+    special = [piece for piece in cased if piece.startswith("[")]
+    uncased = dict.fromkeys(special + [piece.lower() for piece in cased])
+    vocab, config = tmp_path / "vocab.txt", tmp_path / "bert_config.json"
+    vocab.write_text("\n".join(uncased) + "\n")
+    config.write_text(json.dumps(dict(small.CONFIG, vocab_size=len(uncased))))
+    more = dict(vocab_file=vocab, bert_config_file=config, do_lower_case=False)
+    assert small.run(small_files, small_model, do_predict=True, **more) == 2
+    assert_one_line(capsys, "--do_lower_case")
+
+
 DATA = {
     "not json": ("{", ["--predict_file", "not JSON"]),
     "not utf-8": (b"\xff\xfe", ["--predict_file", "UTF-8"]),
