@@ -193,7 +193,7 @@ def test_work_of_another_run_is_never_mixed_in(change, small_files, small_model,
     assert contents(tmp_path / "predictions") == contents(tmp_path / "fresh")
 
 
-def start_sweep(small_files, small_model, folder):
+def start_sweep(small_files, small_model, folder, **more):
     flags = small.flags(
         small_files,
         small_model,
@@ -201,6 +201,7 @@ def start_sweep(small_files, small_model, folder):
         prediction_dir=folder,
         predict_batch_size=1,
         sweep_save_secs=0,
+        **more,
     )
     command = [sys.executable, str(ROOT / "run_squad.py")] + flags
     return subprocess.Popen(command, stderr=subprocess.PIPE, universal_newlines=True)
@@ -231,6 +232,19 @@ def test_a_sweep_killed_in_earnest_goes_on_and_ends_byte_identical(
     assert saved - 1 <= done <= saved + 1
     assert contents(killed) == contents(whole)
     assert not list(killed.rglob("windows-*.npz"))
+
+
+def test_zones_side_by_side_give_what_one_sweep_gives(small_files, small_model, tmp_path):
+    """As the tasks of a cluster do, each with a zone of its own and all with one folder."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    tasks = [start_sweep(small_files, small_model, parts, mask_zone=zone) for zone in ZONES]
+    for task in tasks:
+        task.communicate()
+        assert task.returncode == 0
+    small.run(small_files, small_model, do_sweep=True, prediction_dir=whole)
+    assert set(contents(parts)) == set(contents(whole))
+    for cell in [BASELINE] + cells_of(2):
+        assert read(parts, cell) == read(whole, cell)
 
 
 def test_a_damaged_save_is_decoded_again(small_files, small_model, tmp_path):
