@@ -208,23 +208,23 @@ class Reader:
             tiled = _tile(residual, len(contexts))
             variants.append(layer.finish(tf.concat(contexts, axis=0), tiled))
         if few:
-            variants += self._fork_few_rows(
-                layer, few, windows, scores, value, residual, unmasked[:, :rows]
-            )
+            variants += self._fork_few_rows(layer, few, windows, states, unmasked[:, :rows])
         return tf.concat(variants, axis=0)
 
     @staticmethod
-    def _fork_few_rows(layer, zones, windows, scores, value, residual, unmasked):
+    def _fork_few_rows(layer, zones, windows, states, unmasked):
         """As _fork, for zones that change only rows outside the passage, R of F."""
-        # [B, N, R, K]
-        scores = tf.transpose(
-            windows.at_context_rows(tf.transpose(scores, [0, 2, 1, 3])), [0, 2, 1, 3]
+        # [B, N, R, D]. To find the scores of a few rows again costs less than to pick them out.
+        query = tf.transpose(
+            windows.at_context_rows(tf.transpose(states.query, [0, 2, 1, 3])), [0, 2, 1, 3]
         )
+        scores = layer.scores(query, states.key[:, :, : windows.num_keys])
+        value = states.value[:, :, : windows.num_keys]
         contexts = []
         for zone in zones:
             bias = windows.at_context_rows(windows.zone_bias(zone)[:, 0])[:, tf.newaxis]
             contexts.append(layer.attend(scores, bias, value))
-        tiled = _tile(windows.at_context_rows(residual), len(zones))
+        tiled = _tile(windows.at_context_rows(states.hidden), len(zones))
         changed = layer.finish(tf.concat(contexts, axis=0), tiled)
         return [windows.with_context_rows(unmasked, rows) for rows in tf.split(changed, len(zones))]
 
