@@ -133,6 +133,7 @@ def decode(settings, tokenizer):
     checkpoint = checkpoints.fine_tuned(settings.output_dir, settings.bert_config)
     run = _fingerprint(settings, checkpoint)
     finished = resume.FinishedFiles(settings.prediction_dir, run)
+    _warn_of_other_runs(settings, finished)
     pending = _pending_cells(settings, finished)
     if not pending:
         say("Nothing is left to decode. The files are in %s" % settings.prediction_dir)
@@ -203,6 +204,18 @@ def _file_names(settings, cell):
     if cell == BASELINE or settings.write_nbest:
         kinds += [NBEST, NULL_ODDS] if settings.version_2 else [NBEST]
     return {kind: file_name(kind, cell) for kind in kinds}
+
+
+def _warn_of_other_runs(settings, finished):
+    """Says so if the directory will hold files of two runs, which make one table together."""
+    names = {name for cell in settings.cells for name in _file_names(settings, cell).values()}
+    others = finished.of_other_runs(names)
+    if others:
+        say(
+            "WARNING: %s in %s from another checkpoint, data file or flags, and this run does not "
+            "replace them, the first being %s; decode them again too, or name another "
+            "--prediction_dir" % (counted(len(others), "file"), settings.prediction_dir, others[0])
+        )
 
 
 def _pending_cells(settings, finished):

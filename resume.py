@@ -63,6 +63,19 @@ class FinishedFiles:
         record = {"run": self._run, "sha256": _sha256(content)}
         files.write_json(files.join(self._records, name), record)
 
+    def of_other_runs(self, names):
+        """Files there that another run wrote, but for ``names``, which this one writes."""
+        if not files.is_directory(self._records):
+            return []
+        return [
+            name
+            for name in files.list_directory(self._records)
+            if name not in names
+            and name.endswith(".json")
+            and files.exists(files.join(self._directory, name))
+            and files.read_json(files.join(self._records, name)).get("run") != self._run
+        ]
+
 
 def _sha256(content):
     return hashlib.sha256(content).hexdigest()

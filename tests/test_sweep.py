@@ -193,6 +193,17 @@ def test_work_of_another_run_is_never_mixed_in(change, small_files, small_model,
     assert contents(tmp_path / "predictions") == contents(tmp_path / "fresh")
 
 
+def test_files_of_another_run_that_stay_are_warned_of(small_files, small_model, tmp_path, capsys):
+    sweep = dict(do_sweep=True, prediction_dir=tmp_path)
+    small.run(small_files, small_model, **sweep)
+    capsys.readouterr()
+    small.run(small_files, small_model, max_answer_length=1, mask_zone="q2", **sweep)
+    warning = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
+    assert "8 files" in warning[0] and "predictions_layer0_all.json" in warning[0]
+    small.run(small_files, small_model, max_answer_length=1, **sweep)
+    assert "WARNING" not in capsys.readouterr().err
+
+
 def start_sweep(small_files, small_model, folder, **more):
     flags = small.flags(
         small_files,
