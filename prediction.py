@@ -195,6 +195,7 @@ _FLAGS_THAT_COUNT = (
     "max_answer_length",
     "null_score_diff_threshold",
     "score_padding",
+    "mixed_precision",
 )
 
 

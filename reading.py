@@ -57,13 +57,12 @@ class Windows:
         if score_padding:
             self.num_rows, self.keys_of_rows = self.max_length, self.num_keys
         self._roles = tf.one_hot(token_roles, attention_zones.NUM_ROLES, dtype=tf.float32)
-        self.padding_bias = None
+        self._padding = self.padding_bias = None
         # A batch of one window is as long as that window: there is no key to mask.
         if static_shapes or input_ids.shape.as_list()[0] != 1:
-            # [B, 1, 1, K]
-            self.padding_bias = attention_zones.MASKED * tf.cast(
-                1 - input_mask[:, tf.newaxis, tf.newaxis, : self.num_keys], tf.float32
-            )
+            # [B, 1, K]
+            self._padding = tf.cast(1 - input_mask[:, tf.newaxis, : self.num_keys], tf.float32)
+            self.padding_bias = attention_zones.MASKED * self._padding[:, tf.newaxis]
         self._zone_bias = {}
         self.carries_passage = not static_shapes
         if self.carries_passage:
@@ -95,17 +94,23 @@ class Windows:
         return tf.where_v2(self.is_context[:, :, tf.newaxis], spread, carried)
 
     def zone_bias(self, zone):
-        """What a zone adds to the scores: ``[B, 1, F, K]``, or None where it sees the padding."""
+        """What a zone adds to the scores: ``[B, 1, F, K]``, or None where it sees the padding.
+
+        A row whose every key is masked keeps the softmax of its raw scores. Adding the same number
+        to a whole row does that in theory only: in float32 it costs the scores three decimals, and
+        in bfloat16 all of them. So such a row gets zeros.
+        """
         if attention_zones.sees_padding(zone):
             return None
         if zone not in self._zone_bias:
             # Rows [B, F, 3] x table [3, 3] x keys [B, 3, K]: each pair of roles has its entry.
-            table = tf.constant(attention_zones.MASKED * attention_zones.mask_table(zone))
+            table = tf.constant(attention_zones.mask_table(zone))
             rows, keys = self._roles[:, : self.num_rows], self._roles[:, : self.num_keys]
-            bias = tf.matmul(tf.tensordot(rows, table, axes=1), keys, transpose_b=True)
-            self._zone_bias[zone] = bias[:, tf.newaxis]
-            if self.padding_bias is not None:
-                self._zone_bias[zone] += self.padding_bias
+            masked = tf.matmul(tf.tensordot(rows, table, axes=1), keys, transpose_b=True)
+            if self._padding is not None:
+                masked += self._padding
+            masked -= tf.reduce_min(masked, axis=-1, keepdims=True)
+            self._zone_bias[zone] = attention_zones.MASKED * masked[:, tf.newaxis]
         return self._zone_bias[zone]
 
 

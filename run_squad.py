@@ -127,6 +127,12 @@ def _define_model_flags(string, boolean, integer, number):
 
 def _define_machine_flags(string, boolean, integer):
     integer("sweep_save_secs", 15, "Seconds between saves of a decoding's progress.", lower=0)
+    boolean(
+        "mixed_precision",
+        False,
+        "Multiply matrices in 16 bits: on a GPU with tensor cores (decoding only), or, with "
+        "TensorFlow 2.15, on a CPU that has AVX512-BF16 or AMX. Faster; answers differ a little.",
+    )
     boolean("use_tpu", False, "Run on a Cloud TPU.")
     string("tpu_name", None, "The Cloud TPU's name, or its grpc:// address.")
     string("tpu_zone", None, "The Google Cloud zone that it is in.")
@@ -176,6 +182,8 @@ def _check_task(asked):
         raise UserError("--mask_zone masks at decoding; add --do_predict or --do_sweep")
     if asked.use_tpu:
         _check_tpu(asked)
+    if asked.mixed_precision:
+        runtime.check_mixed_precision(asked.do_train)
 
 
 def _check_tpu(asked):
@@ -184,6 +192,10 @@ def _check_tpu(asked):
     if not asked.output_dir.startswith("gs://"):
         raise UserError(
             "--output_dir: a Cloud TPU reads and writes gs://..., not %s" % asked.output_dir
+        )
+    if asked.mixed_precision:
+        raise UserError(
+            "--mixed_precision is for CPUs and GPUs; a TPU multiplies in bfloat16 without it"
         )
     for name in ("train_batch_size", "predict_batch_size"):
         if asked[name].value % 8:

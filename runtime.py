@@ -1,12 +1,25 @@
 """The machine under a run: quiet logs, seeds, devices, and the estimator made from them."""
 
 import random
+import re
 import shutil
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+from tensorflow.core.protobuf import rewriter_config_pb2
+from tensorflow.python.client import device_lib
 
+from command_line import UserError
 from progress import say
+
+# TensorFlow's graph rewriters that move matrix products to 16 bits. They leave the variables, and
+# so the checkpoints, in float32.
+_FLOAT16_ON_GPU = "auto_mixed_precision"
+_BFLOAT16_ON_CPU = "auto_mixed_precision_onednn_bfloat16"
+# What Linux calls the instructions that multiply in bfloat16.
+_CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
+# The first GPUs with tensor cores are of compute capability 7.0; the rewriter passes over others.
+_TENSOR_CORES = 7.0
 
 
 def prepare(verbose=False):
@@ -28,6 +41,66 @@ def shuffled(count, seed):
     return np.random.RandomState(seed).permutation(count)
 
 
+def _gpus():
+    """The compute capabilities of the GPUs that TensorFlow can use, as floats."""
+    if not tf.test.is_built_with_cuda():
+        return []
+    described = [
+        re.search(r"compute capability: (\d+\.\d+)", device.physical_device_desc)
+        for device in device_lib.list_local_devices()
+        if device.device_type == "GPU"
+    ]
+    return [float(match.group(1)) for match in described if match]
+
+
+def _cpu_flags():
+    """What Linux says that this CPU can do, as a set of words; elsewhere an empty one."""
+    try:
+        with open("/proc/cpuinfo") as stream:
+            match = re.search(r"^flags\s*:(.*)$", stream.read(), re.MULTILINE)
+    except OSError:
+        return set()
+    return set(match.group(1).split()) if match else set()
+
+
+def check_mixed_precision(do_train):
+    """Raises UserError unless matrices can be multiplied in 16 bits here."""
+    gpus = _gpus()
+    if gpus:
+        if max(gpus) < _TENSOR_CORES:
+            raise UserError(
+                "--mixed_precision: this GPU has no tensor cores (compute capability %.1f, needed "
+                "is %.1f); leave the flag out" % (max(gpus), _TENSOR_CORES)
+            )
+        if do_train:
+            raise UserError(
+                "--mixed_precision: on a GPU it is for decoding only (gradients in float16 would "
+                "need scaling); train without it"
+            )
+        return
+    if _BFLOAT16_ON_CPU not in rewriter_config_pb2.RewriterConfig.DESCRIPTOR.fields_by_name:
+        raise UserError(
+            "--mixed_precision: on a CPU it needs TensorFlow 2.15, this is %s; leave the flag out "
+            "or use the other environment (make setup RUNTIME=tf2)" % tf.__version__
+        )
+    if not _CPU_FLAGS & _cpu_flags():
+        raise UserError(
+            "--mixed_precision: this CPU has neither AVX512-BF16 nor AMX, so that it would not be "
+            "faster; leave the flag out"
+        )
+
+
+def session_config(mixed_precision=False):
+    """How sessions use the devices, as a ConfigProto."""
+    config = tf.ConfigProto(allow_soft_placement=True)
+    config.gpu_options.allow_growth = True
+    if mixed_precision:
+        rewriter = _FLOAT16_ON_GPU if _gpus() else _BFLOAT16_ON_CPU
+        on = rewriter_config_pb2.RewriterConfig.ON
+        setattr(config.graph_options.rewrite_options, rewriter, on)
+    return config
+
+
 def make_estimator(settings, model_fn, windows_at_once=None):
     """A TPUEstimator, which on CPUs and GPUs is a plain one.
 
@@ -42,8 +115,6 @@ def make_estimator(settings, model_fn, windows_at_once=None):
         cluster = tf.distribute.cluster_resolver.TPUClusterResolver(
             settings.tpu_name, zone=settings.tpu_zone, project=settings.gcp_project
         )
-    session_config = tf.ConfigProto(allow_soft_placement=True)
-    session_config.gpu_options.allow_growth = True
     run_config = tpu.RunConfig(
         cluster=cluster,
         master=settings.master,
@@ -52,7 +123,7 @@ def make_estimator(settings, model_fn, windows_at_once=None):
         save_checkpoints_steps=settings.save_checkpoints_steps,
         keep_checkpoint_max=3,
         log_step_count_steps=None,
-        session_config=session_config,
+        session_config=session_config(settings.mixed_precision),
         tpu_config=tpu.TPUConfig(
             iterations_per_loop=settings.iterations_per_loop,
             num_shards=settings.num_tpu_cores,

@@ -54,4 +54,5 @@ class Settings:
     gcp_project: Optional[str]
     master: Optional[str]
     num_tpu_cores: int
+    mixed_precision: bool
     verbose: bool  # --verbose_logging

@@ -30,6 +30,7 @@ _NOTED = (
     "do_lower_case",
     "version_2",
     "random_seed",
+    "mixed_precision",
 )
 
 

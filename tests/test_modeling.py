@@ -174,6 +174,17 @@ def test_forked_batch_equals_one_naive_run_per_cell(random_reader, lengths, stat
             assert difference < 2e-4, (cell, window)
 
 
+def test_a_row_whose_every_key_is_masked_keeps_its_raw_scores(random_reader):
+    """With nothing but passage in a window, p2 masks every look: the softmax sees a constant."""
+    inputs = random_windows([24, 24], 24, CONFIG.vocab_size)
+    inputs[3] = 2
+    cells = [BASELINE, Cell(0, "p2"), Cell(None, "p2"), Cell(1, "union")]
+    baseline, *masked = fork(random_reader, inputs, cells, static_shapes=True)
+    for logits in masked:
+        # Adding -10000 to every score, as published, leaves them 7e-6 apart even here.
+        assert np.abs(logits - baseline).max() < 1e-6
+
+
 @pytest.mark.parametrize("at_once", [1, 2, 4])
 def test_fewer_variants_at_once_read_the_same(random_reader, at_once):
     inputs = random_windows([9, 24, 13], 24, CONFIG.vocab_size)
