@@ -13,8 +13,11 @@ import functools
 import re
 from typing import List, NamedTuple, Tuple
 
+import numpy as np
+
 import squad.metric
 from cmrc2018.shape import questions_of
+from squad.metric import Scores
 
 # The signs that the published script removes. It lists the ellipsis as the two characters "……",
 # which no single character equals, so that ellipses stay; and "‘" is not in its list, "’" is.
@@ -103,6 +106,18 @@ class DevelopmentSet(squad.metric.DevelopmentSet):
         for question in questions_of(document):
             texts = [answer.text for answer in question.answers()]
             yield question.where, question.question_id, texts
+
+    def score_those_there(self, predictions):
+        """As ``score``, with 0 for questions without a prediction, and no error.
+
+        Predictions for unknown questions are passed over.
+        """
+        pairs = [
+            self.score_of(index, predictions[key]) if key in predictions else (0.0, 0.0)
+            for index, key in enumerate(self.question_ids)
+        ]
+        exact, f1 = zip(*pairs)
+        return Scores(np.array(exact), np.array(f1))
 
     prepared = staticmethod(_golds)
 

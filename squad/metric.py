@@ -114,7 +114,7 @@ class DevelopmentSet:
             UserError: questions without a prediction, or predictions for unknown questions.
         """
         texts = self.in_order(predictions, source)
-        pairs = [self._score(index, text) for index, text in enumerate(texts)]
+        pairs = [self.score_of(index, text) for index, text in enumerate(texts)]
         exact, f1 = zip(*pairs)
         return Scores(np.array(exact), np.array(f1))
 
@@ -158,7 +158,8 @@ class DevelopmentSet:
         """(exact match, F1) of a predicted text."""
         return _score(normalise(text), golds)
 
-    def _score(self, index, text):
+    def score_of(self, index, text):
+        """(exact match, F1) of a text as the answer to the question of that index."""
         known = self._known[index]
         if text not in known:
             known[text] = self.compared(text, self._golds[index])
