@@ -95,16 +95,16 @@ def read_examples(name, path, is_training, version_2, what, log):
     examples = data_set.read_examples(path, is_training, version_2, what=what, log=log)
     if not data_set.joins_words and _is_chinese(examples):
         log(
-            "NOTE: %s is mostly Chinese, whose words --dataset=%s does not tell apart; say "
+            "NOTE: %s is Chinese, whose words --dataset=%s does not tell apart; say "
             "--dataset=cmrc2018" % (path, name)
         )
     return examples
 
 
 def _is_chinese(examples):
-    """Whether most characters of the first passages are Chinese."""
+    """Whether a third of the characters of the first passages are Chinese."""
     text = "".join(example.passage for example in examples[:20])
-    return 2 * len(_CJK.findall(text)) > len(text)
+    return 3 * len(_CJK.findall(text)) > len(text)
 
 
 def development_set(path, name: Optional[str] = None, what="data file"):

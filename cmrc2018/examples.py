@@ -6,8 +6,8 @@ import re
 
 import files
 import tokenization
-from command_line import UserError
 from cmrc2018.shape import questions_of
+from command_line import UserError
 from progress import progress, say
 from squad.examples import Example, report_misplaced, report_several
 from squad.shape import BadShape

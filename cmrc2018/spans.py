@@ -3,6 +3,7 @@
 import tensorflow.compat.v1 as tf
 
 from attention_zones import MASKED, PASSAGE
+from modeling import shape_of
 
 
 def log_probabilities(logits, token_roles):
@@ -20,8 +21,7 @@ def log_probabilities(logits, token_roles):
         float32 ``[..., B, F, 2]``.
     """
     # [B, F]
-    roles = token_roles[:, : tf.shape(logits)[-2]]
-    allowed = tf.equal(roles, PASSAGE)
+    allowed = tf.equal(token_roles[:, : shape_of(logits)[-2]], PASSAGE)
     allowed = tf.concat([tf.ones_like(allowed[:, :1]), allowed[:, 1:]], axis=1)
     outside = MASKED * (1.0 - tf.cast(allowed, logits.dtype))
     return tf.nn.log_softmax(logits + outside[:, :, tf.newaxis], axis=-2)

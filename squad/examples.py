@@ -187,7 +187,8 @@ def _report(reader, path, what, log):
 def report_several(count, path, log):
     """Says of how many questions an answer was chosen."""
     if count:
-        log("%s: %d questions have several answers; training uses the first of each" % (path, count))
+        told = "%d questions have several answers; training uses the first of each" % count
+        log("%s: %s" % (path, told))
 
 
 def report_misplaced(misplaced, num_answers, path, what, log):

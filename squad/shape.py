@@ -25,7 +25,9 @@ def field(node, key, kind, where, form="SQuAD"):
         form: the format's name, for the message.
     """
     if not isinstance(node, dict):
-        raise BadShape("%s: not %s's shape: %s was expected here" % (where, form, _KIND_NAMES[dict]))
+        raise BadShape(
+            "%s: not %s's shape: %s was expected here" % (where, form, _KIND_NAMES[dict])
+        )
     if key not in node:
         raise BadShape("%s: no '%s', which %s's format has here" % (where, key, form))
     value = node[key]
