@@ -96,7 +96,7 @@ choose_data_set() {
             TRAIN_NAME=cmrc2018_train.json PREDICT_NAME=cmrc2018_dev.json
             BERT_NAME=chinese_L-12_H-768_A-12
             SUFFIX=_cmrc2018
-            TO_FETCH="${HERE}README.md says where to get it"
+            TO_FETCH="fetch it with: bash ${HERE}download_squad.sh cmrc2018"
             ;;
     esac
 }

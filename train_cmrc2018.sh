@@ -5,7 +5,8 @@
 #     USE_TPU=False bash train_cmrc2018.sh                         on a GPU or CPU
 #     USE_TPU=False bash train_cmrc2018.sh --save_checkpoints_steps=500
 #
-# Arguments are passed on to run_squad.py. README.md says where to get the data and BERT.
+# Arguments are passed on to run_squad.py. Fetch data and BERT first:
+# bash download_squad.sh cmrc2018
 # Edit the variables below, or set them in the environment.
 
 # Where it runs.

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import types
 
 import numpy as np
 import pytest
@@ -118,6 +119,28 @@ def test_only_the_passage_and_cls_can_be_an_answer():
                 if cell == 1:
                     losses.append(-expected[inside.index(positions[window])])
     assert found_loss == pytest.approx(np.mean(losses), abs=1e-5)
+
+
+def test_training_lowers_the_loss_over_these_positions_only(monkeypatch):
+    """The right position stays and wrong ones go, so that the same weights have a lower loss."""
+    monkeypatch.setattr(training.optimization, "make_train_op", lambda *_: (tf.no_op(), None))
+    losses = {}
+    for name in ("squad", "cmrc2018"):
+        settings = types.SimpleNamespace(
+            dataset=name,
+            bert_config=test_xla.CONFIG,
+            warmup_proportion=0.1,
+            learning_rate=1.0,
+            use_tpu=False,
+            init_checkpoint=None,
+        )
+        with tf.Graph().as_default(), tf.Session() as session:
+            tf.set_random_seed(1)
+            features = {key: tf.constant(v) for key, v in test_xla.batch_of_windows().items()}
+            spec = training.make_model_fn(settings, [], 10)(features, None, "train", None)
+            session.run(tf.global_variables_initializer())
+            losses[name] = session.run(spec.loss)
+    assert 0 < losses["cmrc2018"] < losses["squad"] - 0.05
 
 
 def best_scores(features, static_shapes):

@@ -1,11 +1,21 @@
 """train_cmrc2018.sh and decode_cmrc2018.sh: the command lines they type, and what they refuse."""
 
+import functools
+import http.server
+import json
+import os
 import re
 import shutil
+import subprocess
+import sys
+import threading
+import zipfile
 
 import pytest
 
+import check_download
 import run_squad
+from tests import chinese
 from tests.driver_project import BERT, ROOT, Project, touch
 
 DRIVERS = ("train_cmrc2018.sh", "decode_cmrc2018.sh")
@@ -117,7 +127,7 @@ def test_help_and_mistakes(project, driver):
     assert "bash " + driver in shown.stdout and "CMRC_DIR" in shown.stdout
     for variables, complaint in (
         ({"CMRC_DIR": "nowhere"}, "no file nowhere/cmrc2018_"),
-        ({"CMRC_DIR": "nowhere"}, "README.md says where to get it"),
+        ({"CMRC_DIR": "nowhere"}, "bash download_squad.sh cmrc2018"),
         ({"BERT_DIR": "nowhere"}, "no file nowhere/vocab.txt"),
         ({"DO_LOWER_CASE": "no!"}, "DO_LOWER_CASE is 'no!'"),
         ({**TPU, "TPU_NAME": None}, "TPU_NAME is not set"),
@@ -133,3 +143,59 @@ def test_decoding_needs_a_trained_reader(project):
     run = project.run("decode_cmrc2018.sh", MODEL_OUTPUT_DIR="no/model")
     assert run.returncode == 2
     assert "bash train_cmrc2018.sh" in run.stderr
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A folder that is served, and its address."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield folder, "http://127.0.0.1:%d" % server.server_port
+        server.shutdown()
+
+
+def test_data_and_bert_are_fetched_and_checked(source, tmp_path):
+    source, url = source
+    target = tmp_path / "target"
+    target.mkdir()
+    for name, seed in (("train", 0), ("dev", 1)):
+        path = source / ("cmrc2018_%s.json" % name)
+        path.write_text(json.dumps(chinese.squads_form(seed)))
+    with zipfile.ZipFile(str(source / "chinese.zip"), "w") as archive:
+        for name in check_download.BERT_FILES:
+            archive.writestr("chinese/" + name, "content")
+    variables = {
+        "PATH": os.environ["PATH"],
+        "PYTHON": sys.executable,
+        "FETCH_WITH": "python",
+        "CMRC_URL": url,
+        "CHINESE_BERT_URL": url + "/chinese.zip",
+        "CMRC_DIR": str(target / "data"),
+        "BERT_ROOT": str(target / "bert"),
+        "TRAIN_QUESTIONS": str(chinese.NUM_QUESTIONS),
+        "DEV_QUESTIONS": str(chinese.NUM_QUESTIONS),
+    }
+
+    def download(**more):
+        return subprocess.run(
+            ["bash", str(ROOT / "download_squad.sh"), "cmrc2018"],
+            env={**variables, **more},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            check=False,
+        )
+
+    refused = download(DEV_QUESTIONS="3219")
+    assert refused.returncode == 2
+    assert "cmrc2018_dev.json" in refused.stderr and "not 3,219" in refused.stderr
+    fetched = download()
+    assert fetched.returncode == 0, fetched.stderr
+    assert "train_cmrc2018.sh" in fetched.stdout
+    names = sorted(path.name for path in (target / "data").iterdir())
+    assert names == ["cmrc2018_dev.json", "cmrc2018_train.json"]
+    assert (target / "bert" / "chinese" / "vocab.txt").read_text() == "content"
