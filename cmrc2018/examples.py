@@ -31,8 +31,8 @@ def read_examples(path, is_training, version_2=False, what="--predict_file", log
     In training, a question with several answers keeps the first. An answer that does not stand at
     its offset is looked for up to three characters to the left, as the published reader does; how
     often that helped is said. The published reader keeps an answer that is not there either, at a
-    wrong place; here its question is left out and counted. An answer without an offset is the first
-    of its kind in the passage.
+    wrong place; here its question is left out and counted. An answer without an offset is taken
+    where the passage first has it; how many stand there twice is said.
 
     Args:
         path: a JSON file.
@@ -104,7 +104,7 @@ class _Collected:
         self.examples = []
         self.misplaced = []  # where in the file, and the id
         self._with_several_answers = 0
-        self._moved = 0
+        self._moved = self._ambiguous = 0
         self._passages = {}  # text -> (words, their starts)
 
     def add(self, question, is_training):
@@ -123,7 +123,10 @@ class _Collected:
         if start is None:
             self.misplaced.append((question.where, question.question_id))
             return
-        self._moved += answers[0].offset not in (None, start)
+        if answers[0].offset is None:
+            self._ambiguous += question.passage.find(text, start + 1) >= 0
+        else:
+            self._moved += answers[0].offset != start
         # White space at its ends is no part of an answer.
         last = start + len(text.rstrip()) - 1
         start += len(text) - len(text.lstrip())
@@ -139,4 +142,10 @@ class _Collected:
                 "%s: %d of %d answers stand up to %d characters before their 'answer_start'; they "
                 "are taken from there" % (path, self._moved, num_answers, _MOST_SHIFTED)
             )
-        report_misplaced(self.misplaced, num_answers, path, what, log)
+        if self._ambiguous:
+            log(
+                "%s: %d of %d answers have no 'answer_start' and stand in the passage more than "
+                "once; the first place counts" % (path, self._ambiguous, num_answers)
+            )
+        fault = "not in the passage where the file says"
+        report_misplaced(self.misplaced, num_answers, path, what, log, fault)

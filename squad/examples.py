@@ -191,22 +191,24 @@ def report_several(count, path, log):
         log("%s: %s" % (path, told))
 
 
-def report_misplaced(misplaced, num_answers, path, what, log):
+def report_misplaced(misplaced, num_answers, path, what, log, fault="not at their 'answer_start'"):
     """Says whose answers are not where the file says.
 
     Args:
         misplaced: list of (where in the file, question id).
         num_answers: of all answers.
         path, what, log: as in read_examples.
+        fault: what is wrong with them.
 
     Raises:
         UserError: they are more than a tenth.
     """
     if not misplaced:
         return
-    told = "%d of %d answers are not at their 'answer_start' (the first is that of %s, id %s)" % (
+    told = "%d of %d answers are %s (the first is that of %s, id %s)" % (
         len(misplaced),
         num_answers,
+        fault,
         *misplaced[0],
     )
     if len(misplaced) > _MOST_SKIPPED * num_answers:

@@ -171,8 +171,9 @@ def test_the_trial_data_is_read_whole(shared):
 
 def test_both_forms_give_the_same_examples(read):
     squads, _ = read(chinese.squads_form())
-    own, _ = read(chinese.own_form())
+    own, log = read(chinese.own_form())
     assert len(squads) == chinese.NUM_QUESTIONS
+    assert log == []
     for a, b in zip(squads, own):
         assert (a.question_id, a.question, a.passage, a.words, a.answer_text) == (
             b.question_id,
@@ -181,8 +182,14 @@ def test_both_forms_give_the_same_examples(read):
             b.words,
             b.answer_text,
         )
-        # An answer without an offset is the first of its kind.
-        assert b.start_word <= a.start_word
+        assert (a.start_word, a.end_word) == (b.start_word, b.end_word)
+
+
+def test_of_an_answer_without_offset_the_first_place_counts_and_doubt_is_told(read):
+    qas = [{"query_id": "D_0_QUERY_0", "query_text": "何？", "answers": ["水枪"]}]
+    (example,), log = read([{"context_text": "以水枪、水枪泡封", "qas": qas}])
+    assert (example.start_word, example.end_word) == (1, 2)
+    assert "1 of 1 answers have no 'answer_start'" in log[0] and "first place" in log[0]
 
 
 def test_without_answers_it_can_be_decoded_but_not_trained_on(read):
