@@ -100,6 +100,17 @@ def test_worked_examples(tmp_path, prediction, answer, exact, f1):
     assert (scores.exact[0], scores.f1[0]) == (exact, pytest.approx(f1))
 
 
+def test_long_answers_of_few_characters_are_compared_whole(tmp_path):
+    rng = random.Random(0)
+    answer = "".join(rng.choice("甲乙丙") for _ in range(300))
+    prediction = "丁" + answer[40:160]
+    scores = DevelopmentSet(write_data(tmp_path / "d.json", {"q": [answer]})).score(
+        {"q": prediction}
+    )
+    assert (scores.exact[0], scores.f1[0]) == pytest.approx(slow_scores([answer], prediction))
+    assert scores.f1[0] == pytest.approx(2 * 120 / (121 + 300))
+
+
 # The script -------------------------------------------------------------------------------------
 
 
