@@ -15,8 +15,8 @@ Decode the baseline and all cells of the map in one go:
 
     python run_squad.py --do_sweep=True ...
 
-train_squad.sh and decode_squad.sh type these for you; train_cmrc2018.sh and decode_cmrc2018.sh do so
-with --dataset=cmrc2018.
+train_squad.sh and decode_squad.sh type these for you; train_cmrc2018.sh and decode_cmrc2018.sh do
+so with --dataset=cmrc2018.
 """
 
 import os
