@@ -36,37 +36,4 @@ set -euo pipefail
 # shellcheck source=drivers_common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/drivers_common.sh"
 
-zones=""
-while [ $# -gt 0 ]; do
-    case $1 in
-        -h | --help) usage; exit 0 ;;
-        --) shift; break ;;
-        -*) fail "$1 stands before --; write: bash $SCRIPT [ZONE ...] -- $1" ;;
-        *) zones=${zones:+$zones,}$1; shift ;;
-    esac
-done
-choose_places
-place PREDICTION_DIR prediction
-require_file "$PREDICT_FILE" "fetch it with: bash ${HERE}download_squad.sh"
-for file in vocab.txt bert_config.json; do
-    require_file "$BERT_DIR/$file" "set BERT_DIR to what train_squad.sh had"
-done
-case $MODEL_OUTPUT_DIR in
-    gs://*) ;;
-    *) [ -d "$MODEL_OUTPUT_DIR" ] || fail "there is no trained reader in $MODEL_OUTPUT_DIR; make it" \
-        "with: bash ${HERE}train_squad.sh, or set MODEL_OUTPUT_DIR" ;;
-esac
-choose_python tensorflow
-
-common_flags
-run_squad --do_sweep=True ${zones:+"--mask_zone=$zones"} "--prediction_dir=$PREDICTION_DIR" \
-    "${FLAGS[@]}" "$@"
-
-results=("$PYTHON" "${HERE}get_results.py" "$PREDICTION_DIR" results.csv)
-if [ "$PREDICT_FILE" != squad/dev-v1.1.json ]; then results+=("--data-file=$PREDICT_FILE"); fi
-cat <<END
-
-The answers are in $PREDICTION_DIR
-Next${zones:+, once every zone is decoded}:
-    $(quoted "${results[@]}")
-END
+decode squad "$@"

@@ -3,6 +3,7 @@
 #
 #     bash download_squad.sh            both
 #     bash download_squad.sh squad      only one of them (or: bert)
+#     bash download_squad.sh cmrc2018   CMRC 2018 into cmrc2018/, Chinese BERT-base into bert/
 #
 # Stopped, or cut off, it goes on where it was when it is started again; what is whole is left
 # alone. Each file is checked before it takes its name. Edit the variables below, or set them in
@@ -12,12 +13,16 @@
 VERSION_2=${VERSION_2:-False}                # True: SQuAD 2.0
 SQUAD_URL=${SQUAD_URL:-https://rajpurkar.github.io/SQuAD-explorer/dataset}
 BERT_URL=${BERT_URL:-https://storage.googleapis.com/bert_models/2018_10_18/cased_L-12_H-768_A-12.zip}
+CMRC_URL=${CMRC_URL:-https://raw.githubusercontent.com/ymcui/cmrc2018/master/squad-style-data}
+CHINESE_BERT_URL=${CHINESE_BERT_URL:-https://storage.googleapis.com/bert_models/2018_11_03/chinese_L-12_H-768_A-12.zip}
 
 # Where to put it.
 SQUAD_DIR=${SQUAD_DIR:-}                     # empty: squad in this folder
+CMRC_DIR=${CMRC_DIR:-}                       # empty: cmrc2018 in this folder
 BERT_ROOT=${BERT_ROOT:-}                     # BERT gets a folder of its own in it; empty: bert
 
-# How many questions there must be. Empty: 87,599 and 10,570; for SQuAD 2.0 130,319 and 11,873.
+# How many questions there must be. Empty: 87,599 and 10,570; for SQuAD 2.0 130,319 and 11,873; for
+# CMRC 2018 10,142 and 3,219.
 TRAIN_QUESTIONS=${TRAIN_QUESTIONS:-}
 DEV_QUESTIONS=${DEV_QUESTIONS:-}
 
@@ -121,22 +126,22 @@ fetch_all() { # fetch_all URL PART: fetches until the server has sent all, or gi
     done
 }
 
-fetch_squad() { # fetch_squad NAME COUNT
-    local file=$SQUAD_DIR/$1
+fetch_questions() { # fetch_questions URL FOLDER NAME COUNT
+    local file=$2/$3
     if [ -e "$file" ]; then
-        check_questions "$2" "$file" || fail "$file is there, but is not the whole file (see" \
+        check_questions "$4" "$file" || fail "$file is there, but is not the whole file (see" \
             "above); move it away, then try again"
-        echo "$file: there, $2 questions"
+        echo "$file: there, $4 questions"
         return
     fi
-    obtain "$SQUAD_URL/$1" "$file" check_questions "$2"
-    echo "$file: $2 questions"
+    obtain "$1/$3" "$file" check_questions "$4"
+    echo "$file: $4 questions"
 }
 
 check_questions() { "$PYTHON" "${HERE}check_download.py" questions "$2" "$1"; }
 
-fetch_bert() {
-    local name=${BERT_URL##*/} file
+fetch_bert() { # fetch_bert URL
+    local name=${1##*/} file
     name=${name%.zip}
     local directory=$BERT_ROOT/$name
     if [ -e "$directory" ]; then
@@ -153,7 +158,7 @@ fetch_bert() {
         unpack "$BERT_ROOT/$name.zip" || fail "$BERT_ROOT/$name.zip is there, but will not do (see" \
             "above); move it away, then try again"
     else
-        obtain "$BERT_URL" "$BERT_ROOT/$name.zip" unpack
+        obtain "$1" "$BERT_ROOT/$name.zip" unpack
         rm -f "$BERT_ROOT/$name.zip"
     fi
     echo "$directory: unpacked"
@@ -170,13 +175,15 @@ make_folder() {
 trap 'exit 130' INT
 case ${1:-} in
     -h | --help) usage; exit 0 ;;
-    "" | squad | bert) ;;
-    *) fail "there is nothing called '$1' to fetch; say squad or bert, or nothing for both" ;;
+    "" | squad | bert | cmrc2018) ;;
+    *) fail "there is nothing called '$1' to fetch; say squad or bert, or nothing for both, or" \
+        "cmrc2018" ;;
 esac
 boolean VERSION_2
 version=1.1 counts=(87599 10570)
 if [ "$VERSION_2" = True ]; then version=2.0 counts=(130319 11873); fi
 SQUAD_DIR=${SQUAD_DIR:-${HERE}squad}
+CMRC_DIR=${CMRC_DIR:-${HERE}cmrc2018}
 BERT_ROOT=${BERT_ROOT:-${HERE}bert}
 choose_python ""
 for tool in curl wget python; do
@@ -187,16 +194,24 @@ done
 
 if [ "${1:-squad}" = squad ]; then
     make_folder "$SQUAD_DIR" SQUAD_DIR
-    fetch_squad "train-v$version.json" "${TRAIN_QUESTIONS:-${counts[0]}}"
-    fetch_squad "dev-v$version.json" "${DEV_QUESTIONS:-${counts[1]}}"
+    fetch_questions "$SQUAD_URL" "$SQUAD_DIR" "train-v$version.json" \
+        "${TRAIN_QUESTIONS:-${counts[0]}}"
+    fetch_questions "$SQUAD_URL" "$SQUAD_DIR" "dev-v$version.json" "${DEV_QUESTIONS:-${counts[1]}}"
 fi
 if [ "${1:-bert}" = bert ]; then
     make_folder "$BERT_ROOT" BERT_ROOT
-    fetch_bert
+    fetch_bert "$BERT_URL"
 fi
-if [ -z "${1:-}" ]; then
+if [ "${1:-}" = cmrc2018 ]; then
+    make_folder "$CMRC_DIR" CMRC_DIR
+    fetch_questions "$CMRC_URL" "$CMRC_DIR" cmrc2018_train.json "${TRAIN_QUESTIONS:-10142}"
+    fetch_questions "$CMRC_URL" "$CMRC_DIR" cmrc2018_dev.json "${DEV_QUESTIONS:-3219}"
+    make_folder "$BERT_ROOT" BERT_ROOT
+    fetch_bert "$CHINESE_BERT_URL"
+fi
+if [ -z "${1:-}" ] || [ "$1" = cmrc2018 ]; then
     echo
-    echo "Next: bash ${HERE}train_squad.sh"
+    echo "Next: bash ${HERE}train_${1:-squad}.sh"
     echo "For a Cloud TPU, BERT goes into your bucket first:"
     echo "    gsutil -m cp -r $(quoted "$BERT_ROOT") gs://your-bucket/"
 fi

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What train_squad.sh, decode_squad.sh and download_squad.sh have in common. They read this file;
-# there is nothing to edit in it.
+# What the drivers (train_*.sh, decode_*.sh) and download_squad.sh have in common. They read this
+# file; there is nothing to edit in it.
 
 SCRIPT=${0##*/}
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -75,18 +75,41 @@ place() {
     fi
 }
 
+# choose_data_set NAME: what goes with a data set of data_sets.py: where its files and its BERT lie,
+# and what to add to the names of results, so that two data sets do not overwrite each other's.
+choose_data_set() {
+    DATASET=$1
+    case $DATASET in
+        squad)
+            local version=1.1
+            boolean VERSION_2
+            if [ "$VERSION_2" = True ]; then version=2.0; fi
+            DATA_DIR=${SQUAD_DIR:-${HERE}squad}
+            TRAIN_NAME=train-v$version.json PREDICT_NAME=dev-v$version.json
+            BERT_NAME=cased_L-12_H-768_A-12
+            SUFFIX=""
+            TO_FETCH="fetch it with: bash ${HERE}download_squad.sh"
+            ;;
+        cmrc2018)
+            VERSION_2=False
+            DATA_DIR=${CMRC_DIR:-${HERE}cmrc2018}
+            TRAIN_NAME=cmrc2018_train.json PREDICT_NAME=cmrc2018_dev.json
+            BERT_NAME=chinese_L-12_H-768_A-12
+            SUFFIX=_cmrc2018
+            TO_FETCH="fetch it with: bash ${HERE}download_squad.sh cmrc2018"
+            ;;
+    esac
+}
+
 # Checks the variables of both scripts and fills the empty ones.
 choose_places() {
-    boolean USE_TPU VERSION_2 DO_LOWER_CASE
-    place BERT_DIR bert/cased_L-12_H-768_A-12
-    place MODEL_OUTPUT_DIR output/squad
+    boolean USE_TPU DO_LOWER_CASE
+    place BERT_DIR "bert/$BERT_NAME"
+    place MODEL_OUTPUT_DIR "output/$DATASET"
     [ "$USE_TPU" = False ] || [ -n "$TPU_NAME" ] ||
         fail "TPU_NAME is not set; say TPU_NAME=your-tpu, or USE_TPU=False to run on a GPU or CPU"
-    local version=1.1
-    if [ "$VERSION_2" = True ]; then version=2.0; fi
-    SQUAD_DIR=${SQUAD_DIR:-${HERE}squad}
-    TRAIN_FILE=${TRAIN_FILE:-$SQUAD_DIR/train-v$version.json}
-    PREDICT_FILE=${PREDICT_FILE:-$SQUAD_DIR/dev-v$version.json}
+    TRAIN_FILE=${TRAIN_FILE:-$DATA_DIR/$TRAIN_NAME}
+    PREDICT_FILE=${PREDICT_FILE:-$DATA_DIR/$PREDICT_NAME}
 }
 
 # Fills FLAGS with what training and decoding have in common.
@@ -102,6 +125,7 @@ common_flags() {
         "--output_dir=$MODEL_OUTPUT_DIR"
         "--use_tpu=$USE_TPU"
     )
+    if [ "$DATASET" != squad ]; then FLAGS+=("--dataset=$DATASET"); fi
     if [ "$USE_TPU" = True ]; then
         FLAGS+=("--tpu_name=$TPU_NAME")
         if [ -n "$TPU_ZONE" ]; then FLAGS+=("--tpu_zone=$TPU_ZONE"); fi
@@ -127,4 +151,79 @@ run_squad() { # run_squad FLAG...: prints the command, ready to be copied, and r
     for flag in "$@"; do printf ' \\\n    %s' "$(quoted "$flag")"; done
     printf '\n'
     "$PYTHON" "${HERE}run_squad.py" "$@"
+}
+
+# What a driver does, once its variables are set.
+
+# train DATA_SET [FLAG...]
+train() {
+    local data_set=$1 file
+    shift
+    case ${1:-} in -h | --help) usage; exit 0 ;; esac
+    choose_data_set "$data_set"
+    choose_places
+    for file in "$TRAIN_FILE" "$PREDICT_FILE"; do
+        require_file "$file" "$TO_FETCH"
+    done
+    for file in vocab.txt bert_config.json bert_model.ckpt.index; do
+        require_file "$BERT_DIR/$file" "$TO_FETCH, or set BERT_DIR to a folder that has it"
+    done
+    choose_python tensorflow
+
+    common_flags
+    run_squad --do_train=True "--train_file=$TRAIN_FILE" \
+        "--init_checkpoint=$BERT_DIR/bert_model.ckpt" \
+        "--train_batch_size=$TRAIN_BATCH_SIZE" "--learning_rate=$LEARNING_RATE" \
+        "--num_train_epochs=$NUM_TRAIN_EPOCHS" "--random_seed=$SEED" \
+        --do_predict=True "${FLAGS[@]}" "$@"
+
+    cat <<END
+
+The trained reader and its answers are in $MODEL_OUTPUT_DIR
+Next, its exact match, which is the baseline of the map:
+    $(quoted "$PYTHON" "${HERE}eval_$DATASET.py" "$PREDICT_FILE" "$MODEL_OUTPUT_DIR/predictions.json")
+then the cells, with the same variables:
+    $(quoted bash "${HERE}decode_$DATASET.sh")
+END
+}
+
+# decode DATA_SET [ZONE...] [-- FLAG...]
+decode() {
+    local data_set=$1 zones="" file results
+    shift
+    while [ $# -gt 0 ]; do
+        case $1 in
+            -h | --help) usage; exit 0 ;;
+            --) shift; break ;;
+            -*) fail "$1 stands before --; write: bash $SCRIPT [ZONE ...] -- $1" ;;
+            *) zones=${zones:+$zones,}$1; shift ;;
+        esac
+    done
+    choose_data_set "$data_set"
+    choose_places
+    place PREDICTION_DIR "prediction$SUFFIX"
+    require_file "$PREDICT_FILE" "$TO_FETCH"
+    for file in vocab.txt bert_config.json; do
+        require_file "$BERT_DIR/$file" "set BERT_DIR to what train_$DATASET.sh had"
+    done
+    case $MODEL_OUTPUT_DIR in
+        gs://*) ;;
+        *) [ -d "$MODEL_OUTPUT_DIR" ] || fail "there is no trained reader in $MODEL_OUTPUT_DIR; make it" \
+            "with: bash ${HERE}train_$DATASET.sh, or set MODEL_OUTPUT_DIR" ;;
+    esac
+    choose_python tensorflow
+
+    common_flags
+    run_squad --do_sweep=True ${zones:+"--mask_zone=$zones"} "--prediction_dir=$PREDICTION_DIR" \
+        "${FLAGS[@]}" "$@"
+
+    results=("$PYTHON" "${HERE}get_results.py" "$PREDICTION_DIR" "results$SUFFIX.csv")
+    if [ "$PREDICT_FILE" != squad/dev-v1.1.json ]; then results+=("--data-file=$PREDICT_FILE"); fi
+    if [ "$DATASET" != squad ]; then results+=("--dataset=$DATASET"); fi
+    cat <<END
+
+The answers are in $PREDICTION_DIR
+Next${zones:+, once every zone is decoded}:
+    $(quoted "${results[@]}")
+END
 }

@@ -12,11 +12,12 @@ import pandas as pd
 
 import attention_zones
 import command_line
+import data_sets
 import files
 from attention_zones import PREDICTIONS, ZONES, Cell
 from command_line import UserError
 from eval_squad import summary
-from squad.metric import DevelopmentSet, Scores, read_predictions
+from squad.metric import Scores, read_predictions
 
 COLUMNS = ("layer",) + ZONES
 DECIMALS = 3
@@ -253,16 +254,21 @@ def _parser():
         default=_DATA_FILE,
         help="the questions that were decoded, with their gold answers (default: %(default)s)",
     )
+    parser.add_argument(
+        "--dataset",
+        choices=data_sets.NAMES,
+        help="whose metric to score by (default: told from the data file)",
+    )
     return parser
 
 
-def _development_set(path):
+def _development_set(path, data_set):
     if path == _DATA_FILE and not files.exists(path):
         raise UserError(
             "--data-file: there is no file %s; fetch it with: bash download_squad.sh, or name "
             "another one" % path
         )
-    return DevelopmentSet(path, "--data-file")
+    return data_sets.development_set(path, data_set, "--data-file")
 
 
 def _show(table, label):
@@ -276,7 +282,7 @@ def main(argv=None):
     options = _parser().parse_args(argv)
     files.check_writable(options.results_file, "results file")
     cells = find_cells(options.prediction_folder)
-    development = _development_set(options.data_file)
+    development = _development_set(options.data_file, options.dataset)
     scores = score_cells(options.prediction_folder, cells, development)
     table = table_of(scores, development.has_answer, "f1" if options.use_f1 else "exact")
     write_results(options.results_file, table)

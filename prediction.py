@@ -13,6 +13,7 @@ import tensorflow.compat.v1 as tf
 import tqdm
 
 import checkpoints
+import data_sets
 import files
 import reading
 import resume
@@ -20,7 +21,6 @@ import runtime
 from attention_zones import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, file_name
 from progress import counted, progress, say
 from squad import answers as squad_answers
-from squad import examples as squad_examples
 from squad import features as squad_features
 from squad import records
 from squad.answers import Candidates
@@ -70,12 +70,16 @@ def best_positions(logits, n_best_size, input_mask=None):
 def make_model_fn(settings, cells, n_best):
     """The estimator's model function for decoding these cells in one pass."""
 
+    data_set = data_sets.named(settings.dataset)
+
     def model_fn(features, labels, mode, params):
         del labels, params
         reader = reading.Reader(settings.bert_config, one_hot_embeddings=settings.use_tpu)
         windows = records.windows_from(features, settings.use_tpu, settings.score_padding)
         logits = reader.read(windows, cells, settings.predict_batch_size)
-        logits = tf.stack(list(logits.values()))
+        logits = data_set.span_scores(
+            tf.stack(list(logits.values())), features[records.TOKEN_ROLES.name]
+        )
         input_mask = None if settings.score_padding else windows.input_mask
         predictions = best_positions(logits, n_best, input_mask)
         return tf.estimator.tpu.TPUEstimatorSpec(
@@ -114,8 +118,8 @@ def windows_at_once(settings, cells):
 
 def read_examples(settings):
     """The questions of ``--predict_file``."""
-    return squad_examples.read_examples(
-        settings.predict_file, False, settings.version_2, what="--predict_file", log=say
+    return data_sets.read_examples(
+        settings.dataset, settings.predict_file, False, settings.version_2, "--predict_file", say
     )
 
 
@@ -186,6 +190,7 @@ def _fingerprint(settings, checkpoint):
 
 
 _FLAGS_THAT_COUNT = (
+    "dataset",
     "do_lower_case",
     "max_seq_length",
     "doc_stride",
@@ -297,6 +302,7 @@ def _write_answers(settings, examples, features, rows, unfinished, pending, fini
         settings.max_answer_length,
         settings.version_2,
         settings.null_score_diff_threshold,
+        data_sets.named(settings.dataset).joins_words,
     )
     for cell in progress(pending, "writing answers", unit="cell"):
         column = unfinished.cells.index(cell)

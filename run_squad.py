@@ -1,4 +1,4 @@
-r"""Fine-tunes BERT on SQuAD, and decodes with attention zones masked.
+r"""Fine-tunes BERT on SQuAD or CMRC 2018, and decodes with attention zones masked.
 
 Train, then decode the development set with nothing masked:
 
@@ -15,7 +15,8 @@ Decode the baseline and all cells of the map in one go:
 
     python run_squad.py --do_sweep=True ...
 
-train_squad.sh and decode_squad.sh type these for you.
+train_squad.sh and decode_squad.sh type these for you; train_cmrc2018.sh and decode_cmrc2018.sh do
+so with --dataset=cmrc2018.
 """
 
 import os
@@ -33,6 +34,7 @@ from absl import flags
 import attention_zones
 import checkpoints
 import command_line
+import data_sets
 import files
 import prediction
 import runtime
@@ -84,8 +86,14 @@ def _define_task_flags(string, boolean, integer):
         "--do_sweep decodes one cell per layer.",
         lower=0,
     )
-    string("train_file", None, "Training questions: JSON in SQuAD's format.")
-    string("predict_file", None, "Questions to decode: JSON in SQuAD's format.")
+    string(
+        "dataset",
+        data_sets.DEFAULT,
+        "Whose rules: %s. SQuAD's are for any language written with spaces between words, "
+        "CMRC 2018's for Chinese." % " or ".join(data_sets.NAMES),
+    )
+    string("train_file", None, "Training questions: JSON in the data set's format.")
+    string("predict_file", None, "Questions to decode: JSON in the data set's format.")
     string("output_dir", None, "Where checkpoints are written, and read for decoding.")
     string("prediction_dir", None, "Where prediction files go; by default --output_dir.")
     boolean("write_nbest", False, "With --do_sweep: n-best files for the masked cells too.")
@@ -162,6 +170,12 @@ def _check_task(asked):
     """Raises UserError unless the flags ask for something and name what that needs."""
     if not (asked.do_train or asked.do_predict or asked.do_sweep):
         raise UserError("nothing to do: give --do_train, --do_predict or --do_sweep (see --help)")
+    data_set = data_sets.named(asked.dataset)
+    if asked.version_2_with_negative and not data_set.has_null_answers:
+        raise UserError(
+            "--version_2_with_negative: %s has an answer to every question; leave this flag out"
+            % data_set.title
+        )
     needed = ["vocab_file", "bert_config_file", "output_dir"]
     needed += ["train_file"] if asked.do_train else []
     needed += ["predict_file"] if asked.do_predict or asked.do_sweep else []
@@ -254,8 +268,11 @@ def _scores_padding(asked):
     """Whether padded positions compete: as the flag says, else as the model was trained.
 
     The published code trains and decodes at --max_seq_length, padding included. Here a batch is
-    padded to its longest window, so that our models never learn what padding should score.
+    padded to its longest window, so that our models never learn what padding should score. Where
+    the data set limits spans to the passage, padding has no chance, and the question is void.
     """
+    if data_sets.named(asked.dataset).limits_spans:
+        return False
     if asked.score_padding is not None:
         return asked.score_padding
     return not (asked.do_train or training.was_trained_here(asked.output_dir))

@@ -21,7 +21,8 @@ class Settings:
     train_file: Optional[str]
     predict_file: Optional[str]
 
-    # Windows.
+    # Windows and answers.
+    dataset: str  # a name in data_sets.py
     max_seq_length: int
     doc_stride: int
     max_query_length: int

@@ -32,6 +32,8 @@ _CJK_IDEOGRAPHS = (
     (0xF900, 0xFAFF),
     (0x2F800, 0x2FA1F),
 )
+# The same inside the brackets of a regular expression.
+CJK = "".join("%c-%c" % block for block in _CJK_IDEOGRAPHS)
 
 
 def load_vocabulary(path, what="--vocab_file"):

@@ -39,29 +39,4 @@ set -euo pipefail
 # shellcheck source=drivers_common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/drivers_common.sh"
 
-case ${1:-} in -h | --help) usage; exit 0 ;; esac
-choose_places
-for file in "$TRAIN_FILE" "$PREDICT_FILE"; do
-    require_file "$file" "fetch it with: bash ${HERE}download_squad.sh"
-done
-for file in vocab.txt bert_config.json bert_model.ckpt.index; do
-    require_file "$BERT_DIR/$file" \
-        "fetch it with: bash ${HERE}download_squad.sh, or set BERT_DIR to a folder that has it"
-done
-choose_python tensorflow
-
-common_flags
-run_squad --do_train=True "--train_file=$TRAIN_FILE" \
-    "--init_checkpoint=$BERT_DIR/bert_model.ckpt" \
-    "--train_batch_size=$TRAIN_BATCH_SIZE" "--learning_rate=$LEARNING_RATE" \
-    "--num_train_epochs=$NUM_TRAIN_EPOCHS" "--random_seed=$SEED" \
-    --do_predict=True "${FLAGS[@]}" "$@"
-
-cat <<END
-
-The trained reader and its answers are in $MODEL_OUTPUT_DIR
-Next, its exact match, which is the baseline of the map:
-    $(quoted "$PYTHON" "${HERE}eval_squad.py" "$PREDICT_FILE" "$MODEL_OUTPUT_DIR/predictions.json")
-then the cells, with the same variables:
-    $(quoted bash "${HERE}decode_squad.sh")
-END
+train squad "$@"

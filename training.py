@@ -3,6 +3,7 @@
 import tensorflow.compat.v1 as tf
 
 import checkpoints
+import data_sets
 import files
 import optimization
 import reading
@@ -10,7 +11,6 @@ import runtime
 from attention_zones import BASELINE
 from command_line import UserError
 from progress import counted, progress, say
-from squad import examples as squad_examples
 from squad import features as squad_features
 from squad import records
 
@@ -18,6 +18,7 @@ TRAINING_RECORDS = "train.tf_record"
 # Stands beside the checkpoints and says what they were trained with.
 TRAINING_NOTE = "training.json"
 _NOTED = (
+    "dataset",
     "train_file",
     "init_checkpoint",
     "train_batch_size",
@@ -43,7 +44,7 @@ def span_loss(logits, start_positions, end_positions):
     """The mean cross entropy of the start and of the end (Devlin et al., 2019, section 4.2).
 
     Args:
-        logits: ``[B, F, 2]``.
+        logits: ``[B, F, 2]``; or log-probabilities, which a softmax leaves as they are.
         start_positions, end_positions: int32 ``[B]``; 0, which is [CLS], where the window does
             not hold the answer.
     """
@@ -57,6 +58,7 @@ def span_loss(logits, start_positions, end_positions):
 def make_model_fn(settings, names_from_checkpoint, num_train_steps):
     """The estimator's model function for training."""
     num_warmup_steps = int(num_train_steps * settings.warmup_proportion)
+    data_set = data_sets.named(settings.dataset)
 
     def model_fn(features, labels, mode, params):
         del labels, mode, params
@@ -65,7 +67,9 @@ def make_model_fn(settings, names_from_checkpoint, num_train_steps):
         )
         windows = records.windows_from(features, static_shapes=settings.use_tpu)
         loss = span_loss(
-            reader.read(windows)[BASELINE],
+            data_set.span_scores(
+                reader.read(windows)[BASELINE], features[records.TOKEN_ROLES.name]
+            ),
             features[records.START_POSITION.name],
             features[records.END_POSITION.name],
         )
@@ -136,8 +140,8 @@ def train(settings, tokenizer):
     Raises:
         UserError: the data set or the starting checkpoint will not do.
     """
-    examples = squad_examples.read_examples(
-        settings.train_file, True, settings.version_2, what="--train_file", log=say
+    examples = data_sets.read_examples(
+        settings.dataset, settings.train_file, True, settings.version_2, "--train_file", say
     )
     num_train_steps = int(len(examples) / settings.train_batch_size * settings.num_train_epochs)
     if num_train_steps < 1:

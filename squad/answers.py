@@ -102,6 +102,7 @@ class AnswerPicker:
         max_answer_length,
         version_2,
         null_score_diff_threshold,
+        joins_words=False,
     ):
         """Prepares what does not depend on logits.
 
@@ -115,13 +116,14 @@ class AnswerPicker:
             version_2: SQuAD 2.0, where "" (no answer) is an answer.
             null_score_diff_threshold: "" is predicted where its score exceeds that of the best
                 span by more than this.
+            joins_words: whether answers are written without spaces, as Chinese is.
         """
         self._examples = examples
         self._n_best_size = n_best_size
         self._max_answer_length = max_answer_length
         self._version_2 = version_2
         self._threshold = null_score_diff_threshold
-        self._texts = _SpanTexts(examples, features, do_lower_case)
+        self._texts = _SpanTexts(examples, features, do_lower_case, joins_words)
         self._example_of_window = np.array([f.example_index for f in features], np.int64)
         if not np.array_equal(np.unique(self._example_of_window), np.arange(len(examples))):
             raise ValueError("the features are not those of the examples")
@@ -303,7 +305,8 @@ def _described(entries):
 class _SpanTexts:
     """The texts of spans, each worked out once."""
 
-    def __init__(self, examples, features, do_lower_case):
+    def __init__(self, examples, features, do_lower_case, joins_words):
+        self._joins_words = joins_words
         self._basic = BasicTokenizer(do_lower_case)
         self._features = features
         self._words = [examples[feature.example_index].words for feature in features]
@@ -333,7 +336,8 @@ class _SpanTexts:
         first_word, last_word = feature.token_to_word[start], feature.token_to_word[end]
         words = self._words[window][first_word : last_word + 1]
         pieces = feature.tokens[start : end + 1]
-        return align(pieces, words, [self._normal(word) for word in words])
+        text = align(pieces, words, [self._normal(word) for word in words])
+        return text.replace(" ", "") if self._joins_words else text
 
     def _normal(self, word):
         normal = self._normal_words.get(word)

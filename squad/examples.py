@@ -83,7 +83,8 @@ def read_examples(path, is_training, version_2, what="--predict_file", log=say):
         for number, article in enumerate(progress(articles, label, unit="article")):
             reader.read_article(article, "data[%d]" % number)
     except BadShape as error:
-        raise UserError("%s: %s: %s" % (what, path, error))
+        hint = "; for CMRC 2018 say --dataset=cmrc2018" if isinstance(document, list) else ""
+        raise UserError("%s: %s: %s%s" % (what, path, error, hint))
     if not reader.answers and not reader.examples:
         raise UserError("%s: %s has no question in it; give a SQuAD file" % (what, path))
     _report(reader, path, what, log)
@@ -179,18 +180,37 @@ class _Passage:
 
 def _report(reader, path, what, log):
     """Says what was left out; raises UserError if that is too much."""
-    if reader.with_several_answers:
-        log(
-            "%s: %d questions have several answers; training uses the first of each"
-            % (path, reader.with_several_answers)
-        )
-    if not reader.misplaced:
+    report_several(reader.with_several_answers, path, log)
+    report_misplaced(reader.misplaced, reader.answers, path, what, log)
+
+
+def report_several(count, path, log):
+    """Says of how many questions an answer was chosen."""
+    if count:
+        told = "%d questions have several answers; training uses the first of each" % count
+        log("%s: %s" % (path, told))
+
+
+def report_misplaced(misplaced, num_answers, path, what, log, fault="not at their 'answer_start'"):
+    """Says whose answers are not where the file says.
+
+    Args:
+        misplaced: list of (where in the file, question id).
+        num_answers: of all answers.
+        path, what, log: as in read_examples.
+        fault: what is wrong with them.
+
+    Raises:
+        UserError: they are more than a tenth.
+    """
+    if not misplaced:
         return
-    told = "%d of %d answers are not at their 'answer_start' (the first is that of %s, id %s)" % (
-        len(reader.misplaced),
-        reader.answers,
-        *reader.misplaced[0],
+    told = "%d of %d answers are %s (the first is that of %s, id %s)" % (
+        len(misplaced),
+        num_answers,
+        fault,
+        *misplaced[0],
     )
-    if len(reader.misplaced) > _MOST_SKIPPED * reader.answers:
+    if len(misplaced) > _MOST_SKIPPED * num_answers:
         raise UserError("%s: %s: %s; mend the offsets" % (what, path, told))
     log("%s: %s; their questions are left out" % (path, told))

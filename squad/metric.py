@@ -58,36 +58,43 @@ class _Gold(NamedTuple):
 class DevelopmentSet:
     """The questions of a data set with their gold answers, ready to score prediction files.
 
+    Another data set's metric may derive from it: ``questions``, ``prepared`` and ``compared`` say
+    what its file looks like and how a text is scored.
+
     Attributes:
         path: the file.
         question_ids: list of str, in the order of the file.
         has_answer: bool ``[questions]``; False for the unanswerable questions of SQuAD 2.0.
     """
 
+    format_name = "SQuAD"
+
     def __init__(self, path, what="data file"):
-        """Reads a SQuAD 1.1 or 2.0 file.
+        """Reads the file.
 
         Args:
             path: the JSON file.
             what: what to call it in an error: a flag or an argument.
 
         Raises:
-            UserError: no JSON; not SQuAD's shape (says where); no question; a repeated id.
+            UserError: no JSON; not the data set's shape (says where); no question; a repeated id.
         """
         self.path = str(path)
         answers = {}
         try:
-            for where, question_id, texts in _questions(files.read_json(path, what)):
+            for where, question_id, texts in self.questions(files.read_json(path, what)):
                 if question_id in answers:
                     raise BadShape("%s: the id %s was used before" % (where, question_id))
                 answers[question_id] = texts
         except BadShape as error:
             raise UserError("%s: %s: %s" % (what, path, error))
         if not answers:
-            raise UserError("%s: %s has no question in it; give a SQuAD file" % (what, path))
+            raise UserError(
+                "%s: %s has no question in it; give a %s file" % (what, path, self.format_name)
+            )
         self.question_ids = list(answers)
         self.has_answer = np.array([bool(texts) for texts in answers.values()])
-        self._golds = [_golds(texts) for texts in answers.values()]
+        self._golds = [self.prepared(texts) for texts in answers.values()]
         self._known = [{} for _ in self._golds]  # per question: predicted text -> (exact, f1)
 
     def __len__(self):
@@ -107,7 +114,7 @@ class DevelopmentSet:
             UserError: questions without a prediction, or predictions for unknown questions.
         """
         texts = self.in_order(predictions, source)
-        pairs = [self._score(index, text) for index, text in enumerate(texts)]
+        pairs = [self.score_of(index, text) for index, text in enumerate(texts)]
         exact, f1 = zip(*pairs)
         return Scores(np.array(exact), np.array(f1))
 
@@ -136,10 +143,26 @@ class DevelopmentSet:
             "decode this one" % (source, self.path, " and ".join(faults))
         )
 
-    def _score(self, index, text):
+    @staticmethod
+    def questions(document):
+        """Yields (where in the file, question id, texts of the gold answers)."""
+        return _questions(document)
+
+    @staticmethod
+    def prepared(texts):
+        """The gold answers of a question, as ``compared`` takes them."""
+        return _golds(texts)
+
+    @staticmethod
+    def compared(text, golds):
+        """(exact match, F1) of a predicted text."""
+        return _score(normalise(text), golds)
+
+    def score_of(self, index, text):
+        """(exact match, F1) of a text as the answer to the question of that index."""
         known = self._known[index]
         if text not in known:
-            known[text] = _score(normalise(text), self._golds[index])
+            known[text] = self.compared(text, self._golds[index])
         return known[text]
 
 

@@ -14,7 +14,7 @@ _KIND_NAMES = {
 }
 
 
-def field(node, key, kind, where):
+def field(node, key, kind, where, form="SQuAD"):
     """``node[key]``, or BadShape if there is none or it is not of that kind.
 
     Args:
@@ -22,12 +22,15 @@ def field(node, key, kind, where):
         key: the name of the field.
         kind: dict, list, str, int or bool.
         where: for the message, such as ``data[3].paragraphs[0]``.
+        form: the format's name, for the message.
     """
     if not isinstance(node, dict):
-        raise BadShape("%s: not SQuAD's shape: %s was expected here" % (where, _KIND_NAMES[dict]))
+        raise BadShape(
+            "%s: not %s's shape: %s was expected here" % (where, form, _KIND_NAMES[dict])
+        )
     if key not in node:
-        raise BadShape("%s: no '%s', which SQuAD's format has here" % (where, key))
+        raise BadShape("%s: no '%s', which %s's format has here" % (where, key, form))
     value = node[key]
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise BadShape("%s: '%s' is not %s, as in SQuAD" % (where, key, _KIND_NAMES[kind]))
+        raise BadShape("%s: '%s' is not %s, as in %s" % (where, key, _KIND_NAMES[kind], form))
     return value

@@ -1,0 +1,127 @@
+"""The metric of CMRC 2018: exact match of characters, and F1 over the longest common substring.
+
+Both texts are lower-cased and lose the signs of ``_DROPPED``. Exact match asks whether what is left
+is equal. For F1 each is cut into *segments*: a Chinese character is one, and what stands between is
+cut by nltk's word tokenizer, as it is for English. The longest run of segments that both have,
+divided by the segments of the prediction and of the answer, gives precision and recall. The best
+gold answer counts. Source: Cui et al. (2019), section 3.2, and the evaluation script that the data
+was published with.
+"""
+
+import difflib
+import functools
+import re
+from typing import List, NamedTuple, Tuple
+
+import numpy as np
+
+import squad.metric
+from cmrc2018.shape import questions_of
+from squad.metric import Scores
+
+# The signs that the published script removes. It lists the ellipsis as the two characters "……",
+# which no single character equals, so that ellipses stay; and "‘" is not in its list, "’" is.
+_DROPPED = "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』"
+_NOT_DROPPED = str.maketrans("", "", _DROPPED)
+# Of Chinese characters the published script knows these only.
+_CHINESE = "\u4e00-\u9fa5"
+_CHINESE_CHARACTER = re.compile("[%s]" % _CHINESE)
+_SEGMENT = re.compile("[{0}]|[^{0}]+".format(_CHINESE))
+
+
+def bare(text: str) -> str:
+    """The text as it is compared: ``"《MIT》  2·0"`` -> ``"mit  20"``; inner spaces count."""
+    return text.lower().strip().translate(_NOT_DROPPED)
+
+
+def segments(text: str) -> List[str]:
+    """The segments of a text that went through ``bare``: ``"在2010年"`` -> ``在 2010 年``."""
+    found: List[str] = []
+    for part in _SEGMENT.findall(text):
+        found.extend(_words(part))
+    return found
+
+
+@functools.lru_cache(maxsize=100000)
+def _words(part) -> Tuple[str, ...]:
+    if _CHINESE_CHARACTER.match(part):
+        return (part,)
+    return tuple(_tokenizer().tokenize(part))
+
+
+@functools.lru_cache(maxsize=None)
+def _tokenizer():
+    # nltk.word_tokenize would cut the text into sentences first, which needs data of nltk's that
+    # is fetched from elsewhere. What stands between two Chinese characters is hardly ever two
+    # sentences, and this is what it does with each.
+    from nltk.tokenize.destructive import NLTKWordTokenizer
+
+    return NLTKWordTokenizer()
+
+
+class _Gold(NamedTuple):
+    """A gold answer: its bare text, and its segments in a matcher, indexed once."""
+
+    text: str
+    matcher: difflib.SequenceMatcher
+    length: int
+
+
+def _golds(texts):
+    golds = []
+    for text in dict.fromkeys(map(bare, texts)):
+        answer = segments(text)
+        matcher = difflib.SequenceMatcher(None, "", answer, autojunk=False)
+        golds.append(_Gold(text, matcher, len(answer)))
+    return golds
+
+
+def _score(text, golds):
+    """(exact match, F1) of a bare prediction: the best over the gold answers, each by itself."""
+    exact = float(any(text == gold.text for gold in golds))
+    predicted = segments(text)
+    return exact, max(_f1(predicted, gold) for gold in golds)
+
+
+def _f1(predicted, gold):
+    gold.matcher.set_seq1(predicted)
+    shared = gold.matcher.find_longest_match(0, len(predicted), 0, gold.length).size
+    if not shared:
+        return 0.0
+    precision, recall = shared / len(predicted), shared / gold.length
+    return 2 * precision * recall / (precision + recall)
+
+
+class DevelopmentSet(squad.metric.DevelopmentSet):
+    """The questions of a CMRC 2018 file with their gold answers, ready to score predictions.
+
+    The attributes and methods are those of squad.metric.DevelopmentSet.
+    """
+
+    format_name = "CMRC 2018"
+
+    @staticmethod
+    def questions(document):
+        """Yields (where in the file, question id, texts of the gold answers)."""
+        for question in questions_of(document):
+            texts = [answer.text for answer in question.answers()]
+            yield question.where, question.question_id, texts
+
+    def score_those_there(self, predictions):
+        """As ``score``, with 0 for questions without a prediction, and no error.
+
+        Predictions for unknown questions are passed over.
+        """
+        pairs = [
+            self.score_of(index, predictions[key]) if key in predictions else (0.0, 0.0)
+            for index, key in enumerate(self.question_ids)
+        ]
+        exact, f1 = zip(*pairs)
+        return Scores(np.array(exact), np.array(f1))
+
+    prepared = staticmethod(_golds)
+
+    @staticmethod
+    def compared(text, golds):
+        """(exact match, F1) of a predicted text."""
+        return _score(bare(text), golds)
