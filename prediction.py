@@ -42,17 +42,14 @@ def best_positions(logits, n_best_size, input_mask=None):
     Returns:
         A dict named as the fields of Candidates: four tensors ``[B, C, n]``, two ``[B, C]``.
     """
+    if input_mask is not None:
+        logits = reading.without_padding(logits, input_mask)
     # [B, C, 2, F]
     logits = tf.transpose(logits, [1, 0, 3, 2])
-    num_rows = tf.shape(logits)[3]
-    reachable = logits
-    if input_mask is not None:
-        padding = tf.cast(1 - input_mask[:, tf.newaxis, tf.newaxis, :num_rows], tf.float32)
-        reachable = logits + reading.UNREACHABLE * padding
     # A batch of very short windows may have fewer than n tokens.
-    lacking = tf.maximum(0, n_best_size - num_rows)
+    lacking = tf.maximum(0, n_best_size - tf.shape(logits)[3])
     reachable = tf.pad(
-        reachable,
+        logits,
         [[0, 0], [0, 0], [0, 0], [0, lacking]],
         constant_values=2 * reading.UNREACHABLE,
     )

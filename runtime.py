@@ -101,14 +101,44 @@ def session_config(mixed_precision=False):
     return config
 
 
-def make_estimator(settings, model_fn, windows_at_once=None):
-    """A TPUEstimator, which on CPUs and GPUs is a plain one.
+def training_strategy(settings):
+    """How several GPUs share the training: a tf.distribute strategy, or None for one device.
+
+    Raises:
+        UserError: the batch cannot be shared evenly.
+    """
+    count = len(_gpus())
+    if settings.use_tpu or count < 2:
+        return None
+    if settings.train_batch_size % count:
+        raise UserError(
+            "--train_batch_size: %d windows cannot be shared by %d GPUs evenly; make it a multiple "
+            "of %d, or hide some of the GPUs with CUDA_VISIBLE_DEVICES"
+            % (settings.train_batch_size, count, count)
+        )
+    say("%d GPUs share each batch: %d windows each." % (count, settings.train_batch_size // count))
+    return tf.distribute.MirroredStrategy()
+
+
+def make_estimator(settings, model_fn, windows_at_once=None, strategy=None):
+    """The estimator: a TPUEstimator, which on a CPU or one GPU is a plain one.
 
     Args:
         settings: the Settings of this run.
-        model_fn: its model function.
+        model_fn: its model function, which returns a TPUEstimatorSpec.
         windows_at_once: the batch size of predictions.
+        strategy: how several devices share the training, or None.
     """
+    common = dict(
+        model_dir=settings.output_dir,
+        tf_random_seed=settings.random_seed,
+        save_checkpoints_steps=settings.save_checkpoints_steps,
+        keep_checkpoint_max=3,
+        log_step_count_steps=None,
+        session_config=session_config(settings.mixed_precision),
+    )
+    if strategy is not None:
+        return _shared_estimator(settings, model_fn, strategy, common)
     tpu = tf.estimator.tpu
     cluster = None
     if settings.use_tpu and settings.tpu_name:
@@ -118,17 +148,12 @@ def make_estimator(settings, model_fn, windows_at_once=None):
     run_config = tpu.RunConfig(
         cluster=cluster,
         master=settings.master,
-        model_dir=settings.output_dir,
-        tf_random_seed=settings.random_seed,
-        save_checkpoints_steps=settings.save_checkpoints_steps,
-        keep_checkpoint_max=3,
-        log_step_count_steps=None,
-        session_config=session_config(settings.mixed_precision),
         tpu_config=tpu.TPUConfig(
             iterations_per_loop=settings.iterations_per_loop,
             num_shards=settings.num_tpu_cores,
             per_host_input_for_training=tpu.InputPipelineConfig.PER_HOST_V2,
         ),
+        **common,
     )
     return tpu.TPUEstimator(
         use_tpu=settings.use_tpu,
@@ -136,4 +161,17 @@ def make_estimator(settings, model_fn, windows_at_once=None):
         config=run_config,
         train_batch_size=settings.train_batch_size,
         predict_batch_size=windows_at_once,
+    )
+
+
+def _shared_estimator(settings, model_fn, strategy, common):
+    """A plain Estimator: TPUEstimator knows no strategies."""
+
+    def plain_model_fn(features, labels, mode, params):
+        return model_fn(features, labels, mode, params).as_estimator_spec()
+
+    return tf.estimator.Estimator(
+        plain_model_fn,
+        config=tf.estimator.RunConfig(train_distribute=strategy, **common),
+        params={"batch_size": settings.train_batch_size},
     )

@@ -112,7 +112,9 @@ def _padded_shapes(is_training, max_seq_length):
     return shapes
 
 
-def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_shapes):
+def training_input_fn(
+    path, max_seq_length, lengths, seed, steps_done, static_shapes, num_replicas=1
+):
     """The input function for training: endless batches in a seeded random order.
 
     Batches are padded to ``max_seq_length``; the model trims them to their longest window.
@@ -123,6 +125,8 @@ def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_sh
         seed: fixes the order.
         steps_done: batches to leave out, so that training that was stopped goes on where it was.
         static_shapes: for TPUs; makes no groups, since nothing is trimmed there.
+        num_replicas: devices that share a batch. Each batch is cut into as many parts, which come
+            one after another.
     """
     shapes = _padded_shapes(True, max_seq_length)
     edges = [] if static_shapes else _length_groups(lengths)
@@ -143,7 +147,11 @@ def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_sh
             )
         else:
             data = data.padded_batch(batch_size, shapes, drop_remainder=True)
-        return data.skip(steps_done).prefetch(2)
+        data = data.skip(steps_done)
+        if num_replicas > 1:
+            data = data.apply(tf.data.experimental.unbatch())
+            data = data.batch(batch_size // num_replicas, drop_remainder=True)
+        return data.prefetch(2)
 
     return input_fn
 
