@@ -1,5 +1,6 @@
 """The machine under a run: quiet logs, seeds, devices, and the estimator made from them."""
 
+import os
 import random
 import re
 import shutil
@@ -28,6 +29,11 @@ def prepare(verbose=False):
     tf.disable_v2_behavior()
     if shutil.which("nvidia-smi") and not tf.test.is_built_with_cuda():
         say("NOTE: this machine has a GPU, but the TensorFlow installed here cannot use it.")
+
+
+def num_cores():
+    """How many cores this process may use, which is how many threads TensorFlow takes."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def set_seeds(seed):
@@ -90,10 +96,11 @@ def check_mixed_precision(do_train):
         )
 
 
-def session_config(mixed_precision=False):
-    """How sessions use the devices, as a ConfigProto."""
+def session_config(mixed_precision=False, threads=0):
+    """How sessions use the devices, as a ConfigProto; for ``threads`` see make_estimator."""
     config = tf.ConfigProto(allow_soft_placement=True)
     config.gpu_options.allow_growth = True
+    config.intra_op_parallelism_threads = threads
     if mixed_precision:
         rewriter = _FLOAT16_ON_GPU if _gpus() else _BFLOAT16_ON_CPU
         on = rewriter_config_pb2.RewriterConfig.ON
@@ -120,7 +127,7 @@ def training_strategy(settings):
     return tf.distribute.MirroredStrategy()
 
 
-def make_estimator(settings, model_fn, windows_at_once=None, strategy=None):
+def make_estimator(settings, model_fn, windows_at_once=None, strategy=None, threads=0):
     """The estimator: a TPUEstimator, which on a CPU or one GPU is a plain one.
 
     Args:
@@ -128,6 +135,7 @@ def make_estimator(settings, model_fn, windows_at_once=None, strategy=None):
         model_fn: its model function, which returns a TPUEstimatorSpec.
         windows_at_once: the batch size of predictions.
         strategy: how several devices share the training, or None.
+        threads: how many compute one operation; 0 is one for every core.
     """
     common = dict(
         model_dir=settings.output_dir,
@@ -135,7 +143,7 @@ def make_estimator(settings, model_fn, windows_at_once=None, strategy=None):
         save_checkpoints_steps=settings.save_checkpoints_steps,
         keep_checkpoint_max=3,
         log_step_count_steps=None,
-        session_config=session_config(settings.mixed_precision),
+        session_config=session_config(settings.mixed_precision, threads),
     )
     if strategy is not None:
         return _shared_estimator(settings, model_fn, strategy, common)
