@@ -244,7 +244,7 @@ class Cluster:
                 "--ray_address: %s has no room for a worker, which needs %s" % (where, each)
             )
         say(
-            "%s: %s on %s, each with %s"
+            "%s: %s on %s, with %s each"
             % (where, counted(self.num_workers, "worker"), counted(len(nodes), "machine"), each)
         )
         if wanted and wanted > self.num_workers:
@@ -386,11 +386,11 @@ _DEAD = "The actor is dead because "
 
 
 def _gist(error):
-    """The telling line of what Ray says of a death."""
+    """What Ray says of a death, without what it says of every death."""
     lines = [line.strip() for line in str(error).split("\n") if line.strip()]
     for line in lines:
         if line.startswith("ModuleNotFoundError"):
             return line[:200]
         if line.startswith(_DEAD):
             return line[len(_DEAD) :].split(".")[0]
-    return lines[0].rstrip(".")[:200] if lines else type(error).__name__
+    return "its process or machine was lost"
