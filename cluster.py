@@ -274,9 +274,8 @@ class Cluster:
             Exception: what make_reader or ``decode`` raised in a worker.
         """
         queue = ChunkQueue(len(items), batch, self.num_workers, seconds)
-        team = _Team(self._ray, self._actor_class, make_reader, items, queue)
-        for _ in range(min(self.num_workers, -(-len(items) // batch))):
-            team.hire()
+        size = min(self.num_workers, -(-len(items) // batch))
+        team = _Team(self._ray, self._actor_class, make_reader, items, queue, size)
         while team.is_needed():
             for chunk, results in team.wait():
                 yield chunk.first, chunk.end, results
@@ -291,20 +290,22 @@ class _Call:
 
 
 class _Team:
-    """The workers of one decoding, and what each is at."""
+    """The workers of one decoding, ``size`` of them, and what each is at."""
 
-    def __init__(self, ray, actor_class, make_reader, items, queue):
+    def __init__(self, ray, actor_class, make_reader, items, queue, size):
         self._ray, self._actor_class = ray, actor_class
         self._make_reader, self._items, self._queue = make_reader, items, queue
         self._calls = {}
         self._idle = []
+        self._size = size
         self._failed_starts = 0
-        self._hired = 0
         self._last_news = time.monotonic()
+        self._told_of_waiting = False
+        for _ in range(size):
+            self._hire()
 
-    def hire(self):
+    def _hire(self):
         """Starts a worker; it gets work once it says that it is ready."""
-        self._hired += 1
         actor = self._actor_class.remote(self._make_reader)
         self._calls[actor.start.remote()] = _Call(actor, None)
 
@@ -353,7 +354,7 @@ class _Team:
         why = "its machine ran low on memory; " if "low on memory" in str(error) else ""
         if call.chunk is None:
             self._failed_starts += 1
-            if self._failed_starts >= ATTEMPTS * max(1, self._hired - self._failed_starts):
+            if self._failed_starts >= ATTEMPTS * self._size:
                 raise UserError(
                     "--ray_address: workers do not start (%s%s); every machine needs the same "
                     "Python environment and the folder %s" % (why, _gist(error), _PROJECT)
@@ -372,10 +373,14 @@ class _Team:
                 % (call.host, why, _gist(error), number)
             )
             self._queue.give_back(call.chunk)
-        self.hire()
+        self._hire()
 
     def _check_that_some_start(self):
-        if time.monotonic() - self._last_news > _START:
+        waited = time.monotonic() - self._last_news
+        if waited > _START / 4 and not self._told_of_waiting:
+            self._told_of_waiting = True
+            say("No worker has started yet: waiting for room in the cluster")
+        if waited > _START:
             raise UserError(
                 "--ray_address: no worker could start within %d seconds; is the cluster busy with "
                 "other work? (ray status shows it) What is done is saved" % _START
