@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,9 @@ import time
 import types
 
 import pytest
+import tensorflow.compat.v1 as tf
 
+import chunk_reader
 import cluster
 import resume
 import run_squad
@@ -360,3 +363,34 @@ def test_a_cluster_without_room_is_refused_and_too_many_workers_are_told(capsys,
     monkeypatch.setattr(ray, "nodes", lambda: [], raising=False)
     with pytest.raises(UserError, match="no room for a worker"):
         cluster.Cluster(ray, wanted=None, uses_gpus=False)
+
+
+def test_memory_that_runs_out_in_a_worker_is_told_as_such(small_model):
+    checkpoint = tf.train.latest_checkpoint(str(small_model))
+    settings = types.SimpleNamespace(verbose=False, mixed_precision=False, max_seq_length=8)
+
+    def read_windows(input_fn):
+        with tf.Graph().as_default():
+            yield from ()
+            raise tf.errors.ResourceExhaustedError(None, tf.constant(0).op, "no memory")
+
+    expected = chunk_reader.identity(checkpoint)
+    reader = chunk_reader.ChunkReader(read_windows, settings, 2, checkpoint, expected)
+    with pytest.raises(tf.errors.ResourceExhaustedError) as stopped:
+        reader.decode([b"", b""])
+    # It goes to the driver, which turns it into the line of a run in one process.
+    assert pickle.loads(pickle.dumps(stopped.value)).message == "no memory"
+
+
+@pytest.mark.parametrize("lacks", ["the checkpoint", "TensorFlow"])
+def test_a_worker_that_would_answer_otherwise_refuses(lacks, small_model, tmp_path):
+    checkpoint = tf.train.latest_checkpoint(str(small_model))
+    settings = types.SimpleNamespace(verbose=False, mixed_precision=False, max_seq_length=8)
+    expected = chunk_reader.identity(checkpoint)
+    if lacks == "TensorFlow":
+        expected["TensorFlow"] = "9.9"
+        with pytest.raises(UserError, match="TensorFlow is .* but 9.9"):
+            chunk_reader.ChunkReader(None, settings, 2, checkpoint, expected)
+    else:
+        with pytest.raises(UserError, match="does not see"):
+            chunk_reader.ChunkReader(None, settings, 2, str(tmp_path / "model"), expected)
