@@ -17,8 +17,8 @@ def two_devices(monkeypatch):
     """Makes training take this CPU for two devices, as it would two GPUs."""
     one = runtime.session_config
 
-    def session_config(mixed_precision=False):
-        config = one(mixed_precision)
+    def session_config(*arguments):
+        config = one(*arguments)
         config.device_count["CPU"] = len(DEVICES)
         return config
 
