@@ -136,7 +136,7 @@ class Reader:
             config = dataclasses.replace(
                 config, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
             )
-        with tf.variable_scope("bert"):
+        with tf.variable_scope(config.scope):
             self.embeddings = Embeddings(config, one_hot_embeddings)
             self.layers = []
             for number in range(config.num_hidden_layers):
