@@ -9,6 +9,7 @@ import math
 import os
 
 import matplotlib
+import matplotlib.colors
 import numpy as np
 import pandas as pd
 import seaborn
@@ -64,6 +65,24 @@ def differences(results, baseline):
     return (results[list(ZONES)] - baseline).sort_index(ascending=False)
 
 
+def colour_of(change):
+    """The colour of a square and that of the text on it.
+
+    Args:
+        change: float, points.
+
+    Returns:
+        (colour, ``white`` or ``black``), the first as ``#rrggbb``.
+    """
+    # Linear in the change and white at zero, however far the range goes on either side.
+    furthest = max(-LOWEST, HIGHEST)
+    inside = min(HIGHEST, max(LOWEST, change))
+    rgba = matplotlib.colormaps[COLOURS](0.5 + 0.5 * inside / furthest)
+    red, green, blue, _ = rgba
+    is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+    return matplotlib.colors.to_hex(rgba), "white" if is_dark else "black"
+
+
 def draw_map(axes, change, annotate=False):
     """Draws the heatmap and its colour bar.
 
@@ -105,17 +124,14 @@ def draw_map(axes, change, annotate=False):
 
 def _annotate(axes, change):
     """Writes the values into the squares (seaborn 0.12 forgets rows under matplotlib 3.8)."""
-    mesh = axes.collections[0]
     # Adding 0 turns -0.0, what rounding leaves of -0.04, into 0.0.
     values = np.round(change.to_numpy(), 1) + 0.0
     for (row, column), value in np.ndenumerate(values):
-        red, green, blue, _ = mesh.cmap(mesh.norm(value))
-        is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         axes.text(
             column + 0.5,
             row + 0.5,
             ("%.1f" % value).replace("-", "\N{MINUS SIGN}"),  # as on the colour bar
-            color="white" if is_dark else "black",
+            color=colour_of(value)[1],
             ha="center",
             va="center_baseline",
             size=9,

@@ -1,0 +1,98 @@
+"""The questions as a reader of the report sees them: passage, text, gold answers, question word."""
+
+import re
+from typing import List, NamedTuple, Tuple
+
+import files
+from command_line import UserError
+from squad.shape import BadShape, field
+
+# Longest first: "how many" is not a "how". The pattern finds the leftmost of them in a question.
+_WORD_FORMS = {
+    "who": "who|whom|whose",
+    "when": "when",
+    "where": "where",
+    "how many": "how (?:many|much)",
+    "how": "how",
+    "what": "what",
+    "which": "which",
+    "why": "why",
+}
+OTHER_WORD = "other"
+QUESTION_WORDS = tuple(_WORD_FORMS) + (OTHER_WORD,)
+_WORD = re.compile(
+    r"\b(?:%s)\b" % "|".join("(%s)" % forms for forms in _WORD_FORMS.values()), re.IGNORECASE
+)
+
+
+class Gold(NamedTuple):
+    """A gold answer.
+
+    Attributes:
+        text: as in the file.
+        start: where it stands in the passage, in UTF-16 units as JavaScript counts them; -1 if it
+            does not stand where the file says, or the file does not say.
+    """
+
+    text: str
+    start: int
+
+
+class Question(NamedTuple):
+    """A question; ``passage`` is an index into the list of passages."""
+
+    question_id: str
+    text: str
+    passage: int
+    golds: Tuple[Gold, ...]
+
+
+def question_word(text):
+    """The leftmost question word of a question, one of QUESTION_WORDS.
+
+    ``"In what year did he leave?"`` -> ``what``; ``"How much is it?"`` -> ``how many``.
+    """
+    match = _WORD.search(text)
+    return QUESTION_WORDS[match.lastindex - 1] if match else OTHER_WORD
+
+
+def read_questions(path, what="data file") -> Tuple[List[str], List[Question]]:
+    """The passages and the questions of a SQuAD file, in its order.
+
+    Raises:
+        UserError: no JSON, or not SQuAD's shape (says where).
+    """
+    passages, questions = [], []
+    try:
+        articles = field(files.read_json(path, what), "data", list, "the top level")
+        for number, article in enumerate(articles):
+            where = "data[%d]" % number
+            for index, paragraph in enumerate(field(article, "paragraphs", list, where)):
+                here = "%s.paragraphs[%d]" % (where, index)
+                passages.append(field(paragraph, "context", str, here))
+                for count, qa in enumerate(field(paragraph, "qas", list, here)):
+                    questions.append(_question(qa, passages, "%s.qas[%d]" % (here, count)))
+    except BadShape as error:
+        raise UserError("%s: %s: %s" % (what, path, error))
+    return passages, questions
+
+
+def _question(qa, passages, where):
+    golds = {}
+    for number, answer in enumerate(field(qa, "answers", list, where)):
+        text = field(answer, "text", str, "%s.answers[%d]" % (where, number))
+        golds.setdefault(text, Gold(text, _start(answer, text, passages[-1])))
+    return Question(
+        field(qa, "id", str, where),
+        field(qa, "question", str, where),
+        len(passages) - 1,
+        tuple(golds.values()),
+    )
+
+
+def _start(answer, text, passage):
+    start = answer.get("answer_start")
+    if not isinstance(start, int) or start < 0 or not passage.startswith(text, start):
+        return -1
+    # A character beyond U+FFFF, such as an emoji, is two units.
+    return len(passage[:start].encode("utf-16-le", "surrogatepass")) // 2
