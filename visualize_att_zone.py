@@ -7,6 +7,8 @@ nothing masked. ``draw_map`` draws on any Axes; ``map_figure`` makes the figure 
 import io
 import math
 import os
+import string
+from typing import NamedTuple, Optional
 
 import matplotlib
 import matplotlib.colors
@@ -30,6 +32,9 @@ LOWEST, HIGHEST = -10.0, 2.0
 # still means a greater change.
 COLOURS = "RdBu"
 
+# What the colour bar calls the score.
+METRIC_LABELS = {None: "Score", "exact": "Exact match", "f1": "F1"}
+
 # What is known about a format beside its name: time stamps are left out, so that the same table
 # always gives the same file.
 _METADATA = {
@@ -49,6 +54,8 @@ _STYLE = {
 
 # Sizes in inches.
 _WIDTH, _ROW_HEIGHT, _LEAST_HEIGHT, _MARGINS = 4.8, 0.34, 2.9, 0.8
+_MORE_WIDTH = 3.8  # for each map beside the first
+_TWO_LINES_HEIGHT = 0.42
 _DOTS_PER_INCH = 300
 
 
@@ -83,17 +90,34 @@ def colour_of(change):
     return matplotlib.colors.to_hex(rgba), "white" if is_dark else "black"
 
 
-def draw_map(axes, change, annotate=False):
-    """Draws the heatmap and its colour bar.
+class Panel(NamedTuple):
+    """One map of a figure.
+
+    Attributes:
+        change: DataFrame as ``differences`` gives it.
+        title: a line above it, or None.
+        unsure: bool DataFrame like ``change``, True where a change is not significant; or None.
+        spread: DataFrame like ``change``, standard deviations over runs in points; or None.
+    """
+
+    change: pd.DataFrame
+    title: Optional[str] = None
+    unsure: Optional[pd.DataFrame] = None
+    spread: Optional[pd.DataFrame] = None
+
+
+def draw_map(axes, panel, annotate=False):
+    """Draws the heatmap, without a colour bar.
 
     Colours are as far from white below zero as above it: +1 and -1 are equally strong, and zero
     is white although the range is not symmetric.
 
     Args:
         axes: matplotlib Axes.
-        change: DataFrame as ``differences`` gives it.
+        panel: Panel.
         annotate: whether to write each value into its square.
     """
+    change = panel.change
     seaborn.heatmap(
         change,
         ax=axes,
@@ -105,48 +129,115 @@ def draw_map(axes, change, annotate=False):
         linecolor="white",
         xticklabels=[zone.upper() for zone in change.columns],
         yticklabels=list(change.index),
-        cbar_kws={
-            "label": "Score minus baseline (points)",
-            "ticks": range(int(LOWEST), int(HIGHEST) + 1, 2),
-            "extend": _clipped_ends(change),
-            "aspect": max(12, 1.6 * len(change)),  # about as wide, however tall
-        },
+        cbar=False,
     )
     axes.set(xlabel="Masked zone", ylabel="Layer")
     axes.tick_params(axis="both", length=0)
     # White squares at the edge need a frame to be seen on white paper.
     for spine in axes.spines.values():
         spine.set(visible=True, color="0.6", linewidth=0.8)
-    if annotate:
-        _annotate(axes, change)
+    if annotate or panel.spread is not None:
+        _annotate(axes, panel)
+    if panel.unsure is not None:
+        _mark_unsure(axes, panel, annotate or panel.spread is not None)
+    if panel.title:
+        # A dollar sign is a dollar sign, not the start of a formula.
+        axes.set_title(panel.title.replace("$", r"\$"), pad=10)
     axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
 
 
-def _annotate(axes, change):
+def _annotate(axes, panel):
     """Writes the values into the squares (seaborn 0.12 forgets rows under matplotlib 3.8)."""
     # Adding 0 turns -0.0, what rounding leaves of -0.04, into 0.0.
-    values = np.round(change.to_numpy(), 1) + 0.0
+    values = np.round(panel.change.to_numpy(), 1) + 0.0
     for (row, column), value in np.ndenumerate(values):
-        axes.text(
-            column + 0.5,
-            row + 0.5,
-            ("%.1f" % value).replace("-", "\N{MINUS SIGN}"),  # as on the colour bar
-            color=colour_of(value)[1],
-            ha="center",
-            va="center_baseline",
-            size=9,
-        )
+
+        def write(text, height, size, value=value, at=column + 0.5):
+            style = dict(color=colour_of(value)[1], ha="center", va="center_baseline", size=size)
+            axes.text(at, height, text, **style)
+
+        text = ("%.1f" % value).replace("-", "\N{MINUS SIGN}")  # as on the colour bar
+        if panel.spread is None:
+            write(text, row + 0.5, 9)
+        else:
+            write(text, row + 0.35, 9)
+            write("\N{PLUS-MINUS SIGN}%.1f" % panel.spread.iloc[row, column], row + 0.73, 7)
 
 
-def _clipped_ends(change):
-    """At which ends the colour bar gets an arrow: where values lie beyond the range."""
-    below = bool((change.to_numpy() < LOWEST).any())
-    above = bool((change.to_numpy() > HIGHEST).any())
-    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
+def _mark_unsure(axes, panel, has_text):
+    """Puts a dot into the squares whose change is not significant: in a corner if there is text."""
+    rows, columns = np.nonzero(panel.unsure.to_numpy())
+    across, down = (0.87, 0.2) if has_text else (0.5, 0.5)
+    inks = [colour_of(value)[1] for value in panel.change.to_numpy()[rows, columns]]
+    axes.scatter(columns + across, rows + down, s=5 if has_text else 9, c=inks, linewidths=0)
+
+
+def _colour_bar(figure, all_axes, panels, metric):
+    """One colour bar for all maps, with arrows where values lie beyond its range."""
+    changes = np.concatenate([panel.change.to_numpy() for panel in panels])
+    ends = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
+    bar = figure.colorbar(
+        all_axes[-1].collections[0],
+        ax=all_axes if len(all_axes) > 1 else all_axes[0],
+        label="%s minus baseline (points)" % METRIC_LABELS[metric],
+        ticks=range(int(LOWEST), int(HIGHEST) + 1, 2),
+        extend=ends[bool((changes < LOWEST).any()), bool((changes > HIGHEST).any())],
+        aspect=max(12, 1.6 * max(len(panel.change) for panel in panels)),  # as wide, however tall
+    )
+    bar.outline.set_linewidth(0)
+
+
+def _footnotes(panels):
+    """What the marks in the squares mean, a line each."""
+    notes = []
+    if any(panel.unsure is not None for panel in panels):
+        notes.append("\N{BULLET} not significant (McNemar's exact test, Holm's correction, 5 %)")
+    if any(panel.spread is not None for panel in panels):
+        notes.append("\N{PLUS-MINUS SIGN} standard deviation over the runs")
+    return notes
+
+
+def maps_figure(panels, annotate=False, metric=None):
+    """The figure of one map or of several side by side, of a height that suits its layers.
+
+    Args:
+        panels: list of Panel. Two or more get the letters A, B, ... and share one colour bar.
+        annotate: whether to write each value into its square.
+        metric: a key of METRIC_LABELS, which names the score at the colour bar.
+
+    Returns:
+        matplotlib Figure.
+    """
+    row_height = _ROW_HEIGHT
+    if any(panel.spread is not None for panel in panels):
+        row_height = _TWO_LINES_HEIGHT
+    num_layers = max(len(panel.change) for panel in panels)
+    height = max(_LEAST_HEIGHT, _MARGINS + row_height * num_layers)
+    width = _WIDTH + _MORE_WIDTH * (len(panels) - 1)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height))
+        FigureCanvasAgg(figure)
+        all_axes = list(figure.subplots(1, len(panels), squeeze=False)[0])
+        for letter, axes, panel in zip(string.ascii_uppercase, all_axes, panels):
+            draw_map(axes, panel, annotate)
+            if len(panels) > 1:
+                axes.set_title(letter, loc="left", weight="bold", size=14, pad=10)
+        _colour_bar(figure, all_axes, panels, metric)
+        for number, note in enumerate(_footnotes(panels)):
+            all_axes[0].annotate(
+                note,
+                xy=(0, 0),
+                xycoords="axes fraction",
+                xytext=(0, -48 - 13 * number),
+                textcoords="offset points",
+                size=9,
+                va="top",
+            )
+    return figure
 
 
 def map_figure(results, baseline, title=None, annotate=False):
-    """The figure of one map, of a height that suits its layers.
+    """The figure of one map.
 
     Args:
         results: DataFrame as for ``differences``.
@@ -157,16 +248,7 @@ def map_figure(results, baseline, title=None, annotate=False):
     Returns:
         matplotlib Figure.
     """
-    height = max(_LEAST_HEIGHT, _MARGINS + _ROW_HEIGHT * len(results))
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH, height))
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        draw_map(axes, differences(results, baseline), annotate)
-        if title:
-            # A dollar sign is a dollar sign, not the start of a formula.
-            axes.set_title(title.replace("$", r"\$"), pad=10)
-    return figure
+    return maps_figure([Panel(differences(results, baseline), title)], annotate)
 
 
 def save_figure(figure, path, what="figure file"):

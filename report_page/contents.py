@@ -228,7 +228,7 @@ def groups_of(questions: List[Question]):
     """
     words = np.array([QUESTION_WORDS.index(question_word(q.text)) for q in questions])
     answerable = np.array([bool(question.golds) for question in questions])
-    groups = [Group("All questions", np.ones(len(questions), bool), {})]
+    groups = [Group("all", np.ones(len(questions), bool), {})]
     for index, word in enumerate(QUESTION_WORDS):
         groups.append(Group(word, words == index, {"word": index}))
     if not answerable.all():

@@ -1,7 +1,7 @@
 // What is shown of one cell: its numbers and the questions whose answers it changed.
 
 const AT_ONCE = 10;
-const LIST_NAMES = { broken: "Broken", mended: "Mended", other: "Changed, score the same" };
+const LIST_NAMES = { broken: "Broken", mended: "Mended", other: "Other" };
 const LIST_NOTES = {
   broken: "Right with nothing masked, wrong with the mask.",
   mended: "Wrong with nothing masked, right with the mask.",
