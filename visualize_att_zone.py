@@ -187,6 +187,19 @@ def _colour_bar(figure, all_axes, panels, metric):
     bar.outline.set_linewidth(0)
 
 
+def _write_letter(axes, letter):
+    """The letter of a map beside others, above its layer numbers, clear of the title."""
+    axes.annotate(
+        letter,
+        xy=(0, 1),
+        xycoords="axes fraction",
+        xytext=(-30, 10),
+        textcoords="offset points",
+        weight="bold",
+        size=14,
+    )
+
+
 def _footnotes(panels):
     """What the marks in the squares mean, a line each."""
     notes = []
@@ -221,7 +234,7 @@ def maps_figure(panels, annotate=False, metric=None):
         for letter, axes, panel in zip(string.ascii_uppercase, all_axes, panels):
             draw_map(axes, panel, annotate)
             if len(panels) > 1:
-                axes.set_title(letter, loc="left", weight="bold", size=14, pad=10)
+                _write_letter(axes, letter)
         _colour_bar(figure, all_axes, panels, metric)
         for number, note in enumerate(_footnotes(panels)):
             all_axes[0].annotate(
@@ -282,6 +295,43 @@ def format_of(path, what="figure file"):
     return file_format
 
 
+# What the user named ----------------------------------------------------------------------------
+
+
+class _Table(NamedTuple):
+    """A table of scores, and their standard deviations over runs if they are known."""
+
+    results: pd.DataFrame
+    spread: Optional[pd.DataFrame]
+
+
+def _read_table(path, metric, with_spread, what="results file"):
+    """The scores in results.csv, or (of the metric) in results_long.csv.
+
+    Raises:
+        UserError: a file is missing or no such table.
+    """
+    if is_long(path, what):
+        runs = read_long(path, what).groupby(["layer", "zone"])[metric or "exact"]
+        if with_spread and runs.size().min() < 2:
+            raise UserError("--std: %s has one run, and a deviation takes two" % path)
+        mean, spread = (values.unstack()[list(ZONES)] for values in (runs.mean(), runs.std()))
+        return _Table(mean, spread if with_spread else None)
+    results = read_results(path, what)
+    if not with_spread:
+        return _Table(results, None)
+    stem, ending = os.path.splitext(path)
+    spread = read_results(stem + _STD_ENDING + ending, "--std")
+    _check_same_layers(spread, results, "--std: %s" % (stem + _STD_ENDING + ending), path)
+    return _Table(results, spread)
+
+
+def _check_same_layers(table, results, source, path):
+    if len(table) != len(results):
+        raise UserError(
+            "%s has %d layers, and %s has %d; give files of the same runs"
+            % (source, len(table), path, len(results))
+        )
 # Command line -----------------------------------------------------------------------------------
 
 _DESCRIPTION = """\

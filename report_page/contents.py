@@ -71,6 +71,8 @@ def cells_and_gaps(folder, what="prediction folder"):
         raise UserError("%s: there is no folder %s; check the path" % (what, folder))
     names = set(files.list_directory(folder))
     found = {attention_zones.cell_of_file(name) for name in names} - {None}
+    # A layer may be written as 03 by hand; such a file is not the cell's.
+    found = {cell for cell in found if attention_zones.file_name(PREDICTIONS, cell) in names}
     layers = [cell.layer for cell in found if cell.layer is not None and cell.zone in ZONES]
     if not layers:
         raise UserError(
@@ -276,8 +278,8 @@ def gather(folder, data_file, baseline_file=None, title=None, today=None):
     Raises:
         UserError: a file is missing or is not what it should be.
     """
-    baseline_file = baseline_path(folder, baseline_file)
     present, missing = cells_and_gaps(folder)
+    baseline_file = baseline_path(folder, baseline_file)
     development = DevelopmentSet(data_file)
     passages, questions = read_questions(data_file)
     baseline = read_answers(baseline_file, development, "baseline file")
