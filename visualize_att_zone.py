@@ -332,6 +332,8 @@ def _check_same_layers(table, results, source, path):
             "%s has %d layers, and %s has %d; give files of the same runs"
             % (source, len(table), path, len(results))
         )
+
+
 # Command line -----------------------------------------------------------------------------------
 
 _DESCRIPTION = """\

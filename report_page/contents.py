@@ -283,9 +283,7 @@ def gather(folder, data_file, baseline_file=None, title=None, today=None):
     development = DevelopmentSet(data_file)
     passages, questions = read_questions(data_file)
     baseline = read_answers(baseline_file, development, "baseline file")
-    cells = {
-        cell: read_answers(_path(folder, PREDICTIONS, cell), development) for cell in present
-    }
+    cells = {cell: read_answers(_path(folder, PREDICTIONS, cell), development) for cell in present}
 
     def lists_of(cell):
         beside = os.path.dirname(str(baseline_file)) if cell == BASELINE else folder

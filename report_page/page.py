@@ -105,9 +105,7 @@ def _steps():
 
 def _colours():
     values = [_LOWEST + step / _COLOURS_PER_POINT for step in range(_steps())]
-    return [
-        {"fill": fill, "ink": ink} for fill, ink in map(visualize_att_zone.colour_of, values)
-    ]
+    return [{"fill": fill, "ink": ink} for fill, ink in map(visualize_att_zone.colour_of, values)]
 
 
 def _with_colours(contents):
