@@ -5,24 +5,20 @@ nothing masked. ``draw_map`` draws on any Axes; ``map_figure`` makes the figure 
 """
 
 import io
-import math
 import os
 import string
-from typing import NamedTuple, Optional
 
 import matplotlib
 import matplotlib.colors
 import numpy as np
-import pandas as pd
 import seaborn
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import command_line
 import files
-from attention_zones import ZONES
 from command_line import UserError
-from get_results import read_results
+from map_panels import STD_ENDING, Panel, differences, read_panel
 
 # The range of the colours, in points. It is the published figure's, so that maps of different
 # models can be laid side by side.
@@ -54,22 +50,10 @@ _STYLE = {
 
 # Sizes in inches.
 _WIDTH, _ROW_HEIGHT, _LEAST_HEIGHT, _MARGINS = 4.8, 0.34, 2.9, 0.8
-_MORE_WIDTH = 3.8  # for each map beside the first
+_MORE_WIDTH = 4.0  # for each map beside the first
 _TWO_LINES_HEIGHT = 0.42
+_SPACING = {"wspace": 0.23}  # of a map's width, for the layer numbers of the next
 _DOTS_PER_INCH = 300
-
-
-def differences(results, baseline):
-    """Score minus baseline as the figure has it: the last layer on top.
-
-    Args:
-        results: DataFrame, a row for each layer (index from 1), a column for each zone, percent.
-        baseline: float, percent.
-
-    Returns:
-        DataFrame in points.
-    """
-    return (results[list(ZONES)] - baseline).sort_index(ascending=False)
 
 
 def colour_of(change):
@@ -88,22 +72,6 @@ def colour_of(change):
     red, green, blue, _ = rgba
     is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
     return matplotlib.colors.to_hex(rgba), "white" if is_dark else "black"
-
-
-class Panel(NamedTuple):
-    """One map of a figure.
-
-    Attributes:
-        change: DataFrame as ``differences`` gives it.
-        title: a line above it, or None.
-        unsure: bool DataFrame like ``change``, True where a change is not significant; or None.
-        spread: DataFrame like ``change``, standard deviations over runs in points; or None.
-    """
-
-    change: pd.DataFrame
-    title: Optional[str] = None
-    unsure: Optional[pd.DataFrame] = None
-    spread: Optional[pd.DataFrame] = None
 
 
 def draw_map(axes, panel, annotate=False):
@@ -230,7 +198,7 @@ def maps_figure(panels, annotate=False, metric=None):
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
-        all_axes = list(figure.subplots(1, len(panels), squeeze=False)[0])
+        all_axes = list(figure.subplots(1, len(panels), squeeze=False, gridspec_kw=_SPACING)[0])
         for letter, axes, panel in zip(string.ascii_uppercase, all_axes, panels):
             draw_map(axes, panel, annotate)
             if len(panels) > 1:
@@ -295,45 +263,6 @@ def format_of(path, what="figure file"):
     return file_format
 
 
-# What the user named ----------------------------------------------------------------------------
-
-
-class _Table(NamedTuple):
-    """A table of scores, and their standard deviations over runs if they are known."""
-
-    results: pd.DataFrame
-    spread: Optional[pd.DataFrame]
-
-
-def _read_table(path, metric, with_spread, what="results file"):
-    """The scores in results.csv, or (of the metric) in results_long.csv.
-
-    Raises:
-        UserError: a file is missing or no such table.
-    """
-    if is_long(path, what):
-        runs = read_long(path, what).groupby(["layer", "zone"])[metric or "exact"]
-        if with_spread and runs.size().min() < 2:
-            raise UserError("--std: %s has one run, and a deviation takes two" % path)
-        mean, spread = (values.unstack()[list(ZONES)] for values in (runs.mean(), runs.std()))
-        return _Table(mean, spread if with_spread else None)
-    results = read_results(path, what)
-    if not with_spread:
-        return _Table(results, None)
-    stem, ending = os.path.splitext(path)
-    spread = read_results(stem + _STD_ENDING + ending, "--std")
-    _check_same_layers(spread, results, "--std: %s" % (stem + _STD_ENDING + ending), path)
-    return _Table(results, spread)
-
-
-def _check_same_layers(table, results, source, path):
-    if len(table) != len(results):
-        raise UserError(
-            "%s has %d layers, and %s has %d; give files of the same runs"
-            % (source, len(table), path, len(results))
-        )
-
-
 # Command line -----------------------------------------------------------------------------------
 
 _DESCRIPTION = """\
@@ -343,13 +272,28 @@ its score minus the baseline. Dark red: the reader needs that zone there.
   python visualize_att_zone.py results.csv 80.567 squad.pdf
 
 reads results.csv (written by get_results.py) and draws squad.pdf. The baseline is the same score
-with nothing masked, in percent: "exact" of eval_squad.py for predictions.json."""
+with nothing masked, in percent: "exact" of eval_squad.py for predictions.json. The table
+results_significance.csv (get_results.py --baseline) in its place holds the baseline, too, and
+gives a dot to the squares that are not significantly different from it:
+
+  python visualize_att_zone.py results.csv results_significance.csv squad.pdf
+
+Two maps with one colour bar:
+
+  python visualize_att_zone.py a.csv 80.567 both.pdf --side-by-side b.csv --other-baseline 80.901"""
 
 
 def _parser():
     parser = command_line.ArgumentParser(description=_DESCRIPTION)
-    parser.add_argument("results_file", help="the table of scores, written by get_results.py")
-    parser.add_argument("baseline", help="the score with nothing masked, for example 80.567")
+    parser.add_argument(
+        "results_file",
+        help="the table of scores, written by get_results.py: results.csv, or results_long.csv "
+        "(the mean over its runs is drawn)",
+    )
+    parser.add_argument(
+        "baseline",
+        help="the score with nothing masked, for example 80.567; or results_significance.csv",
+    )
     parser.add_argument(
         "figure_file", help="the figure to write; its ending is the format: .pdf, .png or .svg"
     )
@@ -357,36 +301,64 @@ def _parser():
         "--annot", action="store_true", help="write the values into the squares, too"
     )
     parser.add_argument("--title", metavar="TEXT", help="a line above the map")
+    parser.add_argument(
+        "--metric",
+        choices=("exact", "f1"),
+        help="the score of the table, to name it at the colour bar; of results_long.csv, the "
+        "column to draw (default: exact). The baseline must be the same score",
+    )
+    parser.add_argument(
+        "--std",
+        action="store_true",
+        help="write the values and, below them, their standard deviations over runs: those of "
+        "results%s.csv beside results.csv, or of results_long.csv" % STD_ENDING,
+    )
+    parser.add_argument(
+        "--side-by-side", metavar="FILE", help="draw the map of this table, too, as B beside A"
+    )
+    parser.add_argument(
+        "--other-baseline",
+        metavar="BASELINE",
+        help="the baseline of that table (default: the same number)",
+    )
+    parser.add_argument("--other-title", metavar="TEXT", help="a line above that map")
     return parser
 
 
-def _baseline(text, results: pd.DataFrame):
-    """The baseline score that the user typed."""
-    try:
-        value = float(text)
-    except ValueError:
+def _check(options):
+    for name in ("other_baseline", "other_title"):
+        if getattr(options, name) is not None and options.side_by_side is None:
+            raise UserError(
+                "--%s needs a second table; add --side-by-side FILE" % name.replace("_", "-")
+            )
+    is_table = options.baseline.lower().endswith(".csv")
+    if options.side_by_side and is_table and options.other_baseline is None:
         raise UserError(
-            "baseline: %r is not a number; give the score of the unmasked run, such as 80.567"
-            % text
+            "--side-by-side: %s is the baseline of the first table only; add --other-baseline"
+            % options.baseline
         )
-    if not 0 <= value <= 100 or math.isnan(value):
-        raise UserError("baseline: %s is not a score from 0 to 100" % text)
-    if 0 < value <= 1 < results.to_numpy().max():
-        raise UserError(
-            "baseline: %s looks like a fraction, and the table has percent; is it %.5g?"
-            % (text, 100 * value)
-        )
-    return value
 
 
 def main(argv=None):
     """Runs the script; see ``--help``."""
     options = _parser().parse_args(argv)
+    _check(options)
     format_of(options.figure_file)
     files.check_writable(options.figure_file, "figure file")
-    results = read_results(options.results_file)
-    baseline = _baseline(options.baseline, results)
-    save_figure(map_figure(results, baseline, options.title, options.annot), options.figure_file)
+    panels = [read_panel(options.results_file, options.baseline, options, options.title)]
+    if options.side_by_side is not None:
+        panels.append(
+            read_panel(
+                options.side_by_side,
+                options.other_baseline or options.baseline,
+                options,
+                options.other_title,
+                "--side-by-side",
+                "--other-baseline" if options.other_baseline else "baseline",
+            )
+        )
+    figure = maps_figure(panels, options.annot, options.metric)
+    save_figure(figure, options.figure_file)
     print("wrote " + options.figure_file)
 
 
