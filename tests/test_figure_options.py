@@ -224,6 +224,20 @@ def test_losses_and_gains_differ_for_the_colour_blind(kind):
         assert seen(change) < seen(0) - 0.04
 
 
+def test_text_on_any_colour_can_be_read():
+    def luminance(colour):
+        red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        linear = [
+            ((v + 0.055) / 1.055) ** 2.4 if v > 0.04045 else v / 12.92 for v in (red, green, blue)
+        ]
+        return np.dot([0.2126, 0.7152, 0.0722], linear)
+
+    for change in np.arange(-10, 2.05, 0.1):
+        fill, ink = visualize_att_zone.colour_of(change)
+        ground, text = luminance(fill), luminance({"white": "#ffffff", "black": "#000000"}[ink])
+        assert (max(ground, text) + 0.05) / (min(ground, text) + 0.05) >= 4.5
+
+
 def test_text_of_a_pdf_can_be_searched(folder):
     if shutil.which("pdftotext") is None:
         pytest.skip("needs pdftotext (Debian: poppler-utils)")
