@@ -39,14 +39,13 @@ def make_files(folder, changed, with_nbest, num_layers=12, seed=0):
         passage = rng.choices(words, k=rng.randint(60, 2 * _WORDS_OF_PASSAGE - 60))
         context = " ".join(passage) + "."
         qas = []
-        for count in range(number, _QUESTIONS, _PASSAGES):
+        for _ in range(number, _QUESTIONS, _PASSAGES):
             spans = [_span(rng, passage) for _ in range(_CANDIDATES)]
             key = "%024x" % rng.getrandbits(96)
             answers = [{"text": t, "answer_start": context.index(t)} for t in spans[:3]]
             asked = rng.choice(_QUESTION_STARTS) + " " + " ".join(rng.choices(words, k=8)) + "?"
             qas.append({"id": key, "question": asked, "answers": answers})
             candidates[key] = spans
-            del count
         paragraphs.append({"context": context, "qas": qas})
     _write(folder, "dev.json", {"data": [{"title": "-", "paragraphs": paragraphs}]})
     baseline = {key: spans[0] for key, spans in candidates.items()}

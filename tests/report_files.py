@@ -1,6 +1,7 @@
 """A folder of predictions for the tests of the report, of which every number is easily counted."""
 
 import json
+import math
 import random
 
 from attention_zones import BASELINE, NBEST, PREDICTIONS, cells_of, file_name
@@ -19,6 +20,10 @@ ASKED = {
     "Name the owner of %s.": "other",
 }
 _WORDS = "amber basalt copper dolomite emerald feldspar garnet hematite iolite jasper".split()
+
+
+def _choose(count, number):
+    return math.factorial(count) // math.factorial(number) // math.factorial(count - number)
 
 
 class Folder:
@@ -107,6 +112,21 @@ class Folder:
 
     def mended(self, cell, keys):
         return [k for k in keys if self.is_right(cell, k) and not self.is_right(BASELINE, k)]
+
+    def p_values(self, keys):
+        """Cell -> (McNemar's exact p, the same corrected by Holm), over these questions."""
+        plain = {}
+        for cell in CELLS:
+            broken, mended = len(self.broken(cell, keys)), len(self.mended(cell, keys))
+            count, fewer = broken + mended, min(broken, mended)
+            # Twice the chance of so few among as many tosses of a coin.
+            tail = sum(_choose(count, number) for number in range(fewer + 1)) / 2**count
+            plain[cell] = min(1.0, 2 * tail)
+        corrected, least = {}, 0.0
+        for rank, cell in enumerate(sorted(CELLS, key=plain.get)):
+            least = max(least, min(1.0, (len(CELLS) - rank) * plain[cell]))
+            corrected[cell] = least
+        return {cell: (plain[cell], corrected[cell]) for cell in CELLS}
 
     def change(self, cell, keys):
         """Points of exact match that masking the cell brings, over these questions."""

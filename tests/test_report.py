@@ -93,7 +93,7 @@ def test_maps_of_all_groups(tmp_path, version_2):
             assert mended == len(folder.mended(cell, keys))
             assert low <= folder.change(cell, keys) + 0.01
             assert folder.change(cell, keys) <= high + 0.01
-            assert 0 <= p <= corrected <= 1
+            assert (p, corrected) == pytest.approx(folder.p_values(keys)[cell], rel=1e-3)
 
 
 def test_only_changed_answers_are_kept(folder):

@@ -113,11 +113,12 @@ def test_map_of_every_question_word(shown, folder):
     for word in ("all", "who", "when", "how many", "what", "other", "all"):
         shown.filter_by(word)
         keys = with_word(folder, word)
-        squares = shown.squares()
+        squares, p_values = shown.squares(), folder.p_values(keys)
         assert list(squares)[:5] == CELLS[-5:]
         for cell, (change, has_dot, label) in squares.items():
             assert change == pytest.approx(folder.change(cell, keys), abs=0.0501)
             assert label.startswith("%s in layer %d: " % (cell.zone.upper(), cell.layer + 1))
+            assert has_dot == (p_values[cell][1] >= 0.05)
             assert label.endswith("not significant" if has_dot else ", significant")
         right = sum(folder.is_right(BASELINE, key) for key in keys)
         reading = "With nothing masked it is %.2f %% of %d question" % (
@@ -188,6 +189,21 @@ def test_sorting_by_confidence(shown, folder):
     assert "Confidence lost: %.3f." % lost(first) in shown.texts("#questions .meta")[0]
     shown.find("#sort option[value=file]").click()
     assert shown.all_listed() == broken
+
+
+def test_sorting_by_lists_of_the_cell(session, tmp_path):
+    folder = Folder(tmp_path)
+    own, cell = folder.write_nbest(BASELINE), CELLS[-1]
+    masked = folder.write_nbest(cell)
+    shown = Shown(session, folder)
+    shown.square(cell).click()
+    before, broken = folder.texts[BASELINE], folder.broken(cell, folder.ids)
+
+    def lost(key):
+        return round(own[key][before[key]] - masked[key].get(before[key], 0), 3)
+
+    assert shown.all_listed() == sorted(broken, key=lambda key: -lost(key))
+    assert "without the mask, minus that with it" in shown.text("#list-note")
 
 
 def test_without_lists_there_is_no_sorting(session, tmp_path):
@@ -327,13 +343,15 @@ def test_keyboard_in_the_map(shown):
     ):
         shown.press(key)
         assert shown.focused() == cell
+        # One square is in the tab order: that with the focus.
+        assert shown.js("document.querySelectorAll('.square[tabindex=\"0\"]').length") == 1
+        assert shown.js("document.activeElement.tabIndex") == 0
     # Moving selects nothing yet; Enter and the space bar do.
     assert shown.text("#cell-heading") == "ALL masked in layer 3"
     shown.press(keys.ENTER)
     assert shown.text("#cell-heading") == "ALL masked in layer 1"
     shown.press(keys.ARROW_RIGHT, keys.SPACE)
     assert shown.text("#cell-heading") == "Q2 masked in layer 1"
-    # One square is in the tab order.
     shown.press(keys.SHIFT + keys.TAB)
     assert shown.focused() == "group0"
     shown.press(keys.ARROW_RIGHT)
@@ -341,6 +359,16 @@ def test_keyboard_in_the_map(shown):
     assert "questions." in shown.text("#reading")
     shown.press(keys.TAB)
     assert shown.focused() == CELLS[1]
+
+
+def test_arrow_keys_in_the_map_do_not_scroll(shown, session):
+    keys = pytest.importorskip("selenium.webdriver").Keys
+    browser.resize(session, 1280, 500)
+    shown.square(CELLS[-5]).click()
+    session.execute_script("window.scrollTo(0, 20)")
+    shown.press(keys.ARROW_DOWN, keys.ARROW_UP, keys.END, keys.HOME)
+    assert shown.focused() == CELLS[-5]
+    assert shown.js("window.scrollY") == 20
 
 
 def test_keyboard_in_the_list(shown, folder):
