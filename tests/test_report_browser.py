@@ -4,90 +4,19 @@ import base64
 
 import pytest
 
-import report
 from attention_zones import BASELINE, PREDICTIONS, file_name
 from tests import browser
 from tests.report_files import CELLS, NUM_LAYERS, Folder
+from tests.shown_report import Shown, number
 
 ZONES_IN_ORDER = ["ALL", "Q2", "Q2P", "P2Q", "P2"]
-DESKTOP, PHONE = (1280, 900), (375, 700)
-MINUS = "\N{MINUS SIGN}"
+PHONE = (375, 700)
 
 
 @pytest.fixture(scope="module")
 def session():
     with browser.chromium() as driver:
         yield driver
-
-
-class Shown:
-    """A report in the browser, seen as its reader sees it."""
-
-    def __init__(self, session, folder, *more):
-        report.main(folder.argv(*more))
-        self.session, self.folder = session, folder
-        browser.resize(session, *DESKTOP)
-        session.get_log("browser")
-        browser.requested(session)
-        self.address = (folder.root / "report.html").as_uri()
-        session.get(self.address)
-
-    def js(self, script, *arguments):
-        return self.session.execute_script("return " + script, *arguments)
-
-    def texts(self, selector):
-        return self.js(
-            "Array.from(document.querySelectorAll(arguments[0]), e => e.textContent)", selector
-        )
-
-    def text(self, selector):
-        (text,) = self.texts(selector)
-        return text
-
-    def find(self, selector):
-        return self.session.find_element("css selector", selector)
-
-    def square(self, cell):
-        return self.find('[data-cell="%d"]' % CELLS.index(cell))
-
-    def filter_by(self, label):
-        (choice,) = (
-            choice
-            for choice in self.session.find_elements("css selector", ".choice")
-            if choice.text.rsplit(" ", 1)[0] == label
-        )
-        choice.find_element("css selector", "input").click()
-
-    def squares(self):
-        """Cell -> (number shown, whether it has a dot, its label for screen readers)."""
-        rows = self.js(
-            "Array.from(document.querySelectorAll('.square'), e => [Number(e.dataset.cell), "
-            "e.textContent, e.classList.contains('unsure'), e.getAttribute('aria-label')])"
-        )
-        return {CELLS[place]: (number(text), *more) for place, text, *more in rows}
-
-    def all_listed(self):
-        """Ids of the questions in the list, once all of them are asked for."""
-        more = self.find("#more")
-        while more.is_displayed():
-            more.click()
-        return self.texts("#questions .meta bdi")
-
-    def focused(self):
-        """What the focus is on: the cell of a square, or the id of another element."""
-        place = self.js("document.activeElement.dataset.cell")
-        return CELLS[int(place)] if place else self.js("document.activeElement.id")
-
-    def press(self, *keys):
-        for key in keys:
-            self.session.switch_to.active_element.send_keys(key)
-
-    def complaints(self):
-        return [entry["message"] for entry in self.session.get_log("browser")]
-
-
-def number(text):
-    return float(text.replace(MINUS, "-")) if text else None
 
 
 @pytest.fixture(scope="module")
