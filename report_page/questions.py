@@ -7,21 +7,22 @@ import files
 from command_line import UserError
 from squad.shape import BadShape, field
 
-# Longest first: "how many" is not a "how". The pattern finds the leftmost of them in a question.
+# English forms, and Chinese ones as in CMRC 2018. A longer form stands before one that it begins
+# with: "how many" is not a "how". The pattern finds the leftmost of all in a question.
 _WORD_FORMS = {
-    "who": "who|whom|whose",
-    "when": "when",
-    "where": "where",
-    "how many": "how (?:many|much)",
-    "how": "how",
-    "what": "what",
-    "which": "which",
-    "why": "why",
+    "who": ("who|whom|whose", "谁|何人"),
+    "when": ("when", "什么时候|何时|哪一?年|哪一?天|几月"),
+    "where": ("where", "什么地方|哪里|哪儿|何处|何地"),
+    "how many": ("how (?:many|much)", "多少|几"),
+    "how": ("how", "怎么|怎样|怎么样|如何"),
+    "why": ("why", "为什么|为何"),
+    "what": ("what", "什么|何"),
+    "which": ("which", "哪"),
 }
 OTHER_WORD = "other"
 QUESTION_WORDS = tuple(_WORD_FORMS) + (OTHER_WORD,)
 _WORD = re.compile(
-    r"\b(?:%s)\b" % "|".join("(%s)" % forms for forms in _WORD_FORMS.values()), re.IGNORECASE
+    "|".join(r"(\b(?:%s)\b|%s)" % forms for forms in _WORD_FORMS.values()), re.IGNORECASE
 )
 
 

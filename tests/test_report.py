@@ -149,7 +149,14 @@ def test_lists_are_looked_for_beside_the_baseline(folder):
         ("Why how?", "why"),
         ("The somewhat older whoever?", "other"),
         ("", "other"),
-        ("\u4f60 when", "when"),
+        ("谁是作者？", "who"),
+        ("这本书是什么时候出版的？", "when"),
+        ("出版于哪年?", "when"),
+        ("他为什么离开那个地方？", "why"),
+        ("哪个城市有多少人？", "which"),
+        ("什么是B超？", "what"),
+        ("他如何看待?", "how"),
+        ("请介绍一下作者", "other"),
     ],
 )
 def test_question_words(question, word):
