@@ -150,6 +150,40 @@ def _baseline(text, results: pd.DataFrame, what="baseline"):
     return value
 
 
+def read_significance(path, what="baseline"):
+    """What the figure needs of results_significance.csv: layer, zone, baseline, score, significant.
+
+    Returns:
+        DataFrame, a row for each cell; ``significant`` is bool.
+
+    Raises:
+        UserError: a column or a value is missing, or there are several baselines.
+    """
+    rows = list(csv.DictReader(io.StringIO(files.read_text(path, what))))
+    try:
+        table = pd.DataFrame(
+            [
+                (
+                    int(row["layer"]),
+                    row["zone"],
+                    float(row["baseline"]),
+                    float(row["score"]),
+                    {"true": True, "false": False}[row["significant"].strip().lower()],
+                )
+                for row in rows
+            ],
+            columns=["layer", "zone", "baseline", "score", "significant"],
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        table = pd.DataFrame()
+    if not len(table) or table.duplicated(["layer", "zone"]).any() or table.baseline.nunique() > 1:
+        raise UserError(
+            "%s: %s is no results_significance.csv; write it with get_results.py --baseline"
+            % (what, path)
+        )
+    return table
+
+
 def _significance(path, results, source, what):
     """The baseline score and the squares that are not significant, from get_results.py's table.
 
@@ -159,8 +193,6 @@ def _significance(path, results, source, what):
     Raises:
         UserError: no such file or table, or one of other scores than ``results``.
     """
-    from significance import read_significance
-
     table = read_significance(path, what)
     wide = table.set_index(["layer", "zone"])
     scores = wide["score"].unstack().reindex(index=results.index, columns=list(ZONES))

@@ -15,7 +15,7 @@ import files
 from attention_zones import BASELINE, NBEST, PREDICTIONS, ZONES, Cell
 from command_line import UserError
 from progress import say
-from report_page._stub import holm, paired
+from report_page.paired import holm, paired
 from report_page.questions import QUESTION_WORDS, Question, question_word, read_questions
 from squad.metric import DevelopmentSet, read_predictions
 

@@ -301,6 +301,25 @@ def test_refuses_other_long_tables(folder, capsys, change, part):
     assert part in line
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "",
+        lambda text: text.replace("significant", "sure"),
+        lambda text: text.replace("True", "perhaps"),
+        lambda text: text.replace("78.344", "good"),
+        lambda text: text.replace("2,p2,80.567", "2,p2,80.6"),
+        lambda text: text + text.splitlines()[-1],
+    ],
+)
+def test_refuses_other_significance_tables(folder, capsys, change):
+    path = folder / "results_significance.csv"
+    path.write_text(change(path.read_text()))
+    argv = [folder / "results.csv", path, folder / "figure.pdf"]
+    line = refusal(capsys, visualize_att_zone.main, *argv)
+    assert "baseline: %s is no results_significance.csv" % path in line
+
+
 def test_one_run_has_no_deviation(folder, capsys):
     path = folder / "results_long.csv"
     lines = path.read_text().splitlines()
