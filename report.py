@@ -33,7 +33,9 @@ def _parser():
         help="the predictions with nothing masked (default: predictions.json in that folder); "
         "nbest_predictions.json is looked for beside it",
     )
-    parser.add_argument("--title", metavar="TEXT", help="the heading (default: the folder's name)")
+    parser.add_argument(
+        "--title", metavar="TEXT", help="the heading (default: of the data file's name)"
+    )
     return parser
 
 

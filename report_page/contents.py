@@ -272,7 +272,7 @@ def gather(folder, data_file, baseline_file=None, title=None, today=None):
         folder: the prediction folder.
         data_file: the questions, with their gold answers.
         baseline_file: the baseline's predictions, if they are not in the folder.
-        title: the page's heading; by default made of the folder's name.
+        title: the page's heading; by default made of the data file's name.
         today: datetime.date that the page bears.
 
     Raises:
@@ -298,7 +298,7 @@ def gather(folder, data_file, baseline_file=None, title=None, today=None):
     groups, words = groups_of(questions)
     every_cell = attention_zones.cells_of(max(cell.layer for cell in present) + 1)
     return {
-        "title": title or "Attention zones: %s" % _last_name(folder),
+        "title": title or "Attention zones on %s" % _stem(data_file),
         "made": str(today or datetime.date.today()),
         "sources": {
             "predictions": str(folder),
@@ -338,5 +338,6 @@ def _path(folder, kind, cell):
     return files.join(folder, attention_zones.file_name(kind, cell))
 
 
-def _last_name(folder):
-    return os.path.basename(os.path.abspath(str(folder)).rstrip("/"))
+def _stem(path):
+    """``squad/dev-v1.1.json`` -> ``dev-v1.1``."""
+    return os.path.splitext(os.path.basename(str(path)))[0]

@@ -61,7 +61,7 @@ def test_map_of_every_question_word(shown, folder):
 def test_headings(shown):
     assert shown.texts("#map thead th") == ["Layer", *ZONES_IN_ORDER]
     assert shown.texts("#map tbody th") == [str(n) for n in range(NUM_LAYERS, 0, -1)]
-    assert shown.text("h1") == "Attention zones: prediction"
+    assert shown.text("h1") == "Attention zones on dev"
     for name in ("prediction", "predictions.json", "dev.json"):
         assert name in shown.text("footer")
 
