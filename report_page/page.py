@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 import visualize_att_zone
 from attention_zones import ZONES
+from report_page.paired import INTERVAL
 from report_page.questions import OTHER_WORD, QUESTION_WORDS
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -59,6 +60,7 @@ def render(contents):
         data=Markup(_json_in_html(_with_colours(contents))),
         rows=_rows(contents),
         readings=READINGS,
+        interval=INTERVAL,
         words=[word for word in QUESTION_WORDS if word != OTHER_WORD],
         bar=["v%d" % step for step in range(0, len(_colours()), 2)],
         ticks=[signed(value, 0) for value in range(int(_LOWEST), int(_HIGHEST) + 1, 2)],

@@ -3,6 +3,9 @@
 import math
 from typing import NamedTuple
 
+# What the page calls the interval.
+INTERVAL = "Newcombe's (1998) for paired proportions"
+
 # The standard normal quantile of a two-sided 95 % interval.
 _Z = 1.959964
 
