@@ -4,6 +4,7 @@ What the page holds is gathered in report_page/contents.py; how it looks stands 
 """
 
 import command_line
+import data_sets
 import files
 from report_page import contents, page
 
@@ -34,6 +35,11 @@ def _parser():
         "nbest_predictions.json is looked for beside it",
     )
     parser.add_argument(
+        "--dataset",
+        choices=data_sets.NAMES,
+        help="whose metric to score by (default: told from the data file)",
+    )
+    parser.add_argument(
         "--title", metavar="TEXT", help="the heading (default: of the data file's name)"
     )
     return parser
@@ -48,7 +54,11 @@ def main(argv=None):
         )
     files.check_writable(options.report_file, "report file")
     gathered = contents.gather(
-        options.prediction_folder, options.data_file, options.baseline, options.title
+        options.prediction_folder,
+        options.data_file,
+        options.baseline,
+        options.title,
+        options.dataset,
     )
     html = page.render(gathered)
     files.write_bytes(options.report_file, html, "report file")

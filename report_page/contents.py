@@ -11,13 +11,14 @@ from typing import Dict, List, NamedTuple, Optional
 import numpy as np
 
 import attention_zones
+import data_sets
 import files
 from attention_zones import BASELINE, NBEST, PREDICTIONS, ZONES, Cell
 from command_line import UserError
 from progress import say
 from report_page.paired import holm, paired
 from report_page.questions import QUESTION_WORDS, Question, question_word, read_questions
-from squad.metric import DevelopmentSet, read_predictions
+from squad.metric import read_predictions
 
 # A mask's change of confidence is stored in thousandths.
 _CONFIDENCE_UNITS = 1000
@@ -265,7 +266,7 @@ def _map_of(group, baseline, cells, every_cell):
 # All of it --------------------------------------------------------------------------------------
 
 
-def gather(folder, data_file, baseline_file=None, title=None, today=None):
+def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
     """Everything that the page shows, as values that go into JSON.
 
     Args:
@@ -273,14 +274,14 @@ def gather(folder, data_file, baseline_file=None, title=None, today=None):
         data_file: the questions, with their gold answers.
         baseline_file: the baseline's predictions, if they are not in the folder.
         title: the page's heading; by default made of the data file's name.
-        today: datetime.date that the page bears.
+        data_set: whose metric counts, a name of data_sets; by default told from the file.
 
     Raises:
         UserError: a file is missing or is not what it should be.
     """
     present, missing = cells_and_gaps(folder)
     baseline_file = baseline_path(folder, baseline_file)
-    development = DevelopmentSet(data_file)
+    development = data_sets.development_set(data_file, data_set)
     passages, questions = read_questions(data_file)
     baseline = read_answers(baseline_file, development, "baseline file")
     cells = {cell: read_answers(_path(folder, PREDICTIONS, cell), development) for cell in present}
@@ -299,7 +300,7 @@ def gather(folder, data_file, baseline_file=None, title=None, today=None):
     every_cell = attention_zones.cells_of(max(cell.layer for cell in present) + 1)
     return {
         "title": title or "Attention zones on %s" % _stem(data_file),
-        "made": str(today or datetime.date.today()),
+        "made": str(datetime.date.today()),
         "sources": {
             "predictions": str(folder),
             "baseline": str(baseline_file),

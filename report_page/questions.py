@@ -4,6 +4,7 @@ import re
 from typing import List, NamedTuple, Tuple
 
 import files
+from cmrc2018.shape import questions_of
 from command_line import UserError
 from squad.shape import BadShape, field
 
@@ -58,23 +59,40 @@ def question_word(text):
 
 
 def read_questions(path, what="data file") -> Tuple[List[str], List[Question]]:
-    """The passages and the questions of a SQuAD file, in its order.
+    """The passages and the questions of a data set, in the order of its file.
 
     Raises:
-        UserError: no JSON, or not SQuAD's shape (says where).
+        UserError: no JSON, or not the shape of SQuAD or CMRC 2018 (says where).
     """
-    passages, questions = [], []
+    document = files.read_json(path, what)
+    # CMRC 2018 has a form of its own, a list, beside SQuAD's.
+    read = _in_cmrcs_form if isinstance(document, list) else _in_squads_form
     try:
-        articles = field(files.read_json(path, what), "data", list, "the top level")
-        for number, article in enumerate(articles):
-            where = "data[%d]" % number
-            for index, paragraph in enumerate(field(article, "paragraphs", list, where)):
-                here = "%s.paragraphs[%d]" % (where, index)
-                passages.append(field(paragraph, "context", str, here))
-                for count, qa in enumerate(field(paragraph, "qas", list, here)):
-                    questions.append(_question(qa, passages, "%s.qas[%d]" % (here, count)))
+        return read(document)
     except BadShape as error:
         raise UserError("%s: %s: %s" % (what, path, error))
+
+
+def _in_squads_form(document):
+    passages, questions = [], []
+    for number, article in enumerate(field(document, "data", list, "the top level")):
+        where = "data[%d]" % number
+        for index, paragraph in enumerate(field(article, "paragraphs", list, where)):
+            here = "%s.paragraphs[%d]" % (where, index)
+            passages.append(field(paragraph, "context", str, here))
+            for count, qa in enumerate(field(paragraph, "qas", list, here)):
+                questions.append(_question(qa, passages, "%s.qas[%d]" % (here, count)))
+    return passages, questions
+
+
+def _in_cmrcs_form(document):
+    passages, questions = [], []
+    for question in questions_of(document):
+        if not passages or passages[-1] != question.passage:
+            passages.append(question.passage)
+        texts = dict.fromkeys(answer.text for answer in question.answers())
+        golds = tuple(Gold(text, -1) for text in texts)
+        questions.append(Question(question.question_id, question.text, len(passages) - 1, golds))
     return passages, questions
 
 

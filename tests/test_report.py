@@ -178,6 +178,33 @@ def test_places_of_gold_answers_count_as_javascript_does(folder):
     assert question.golds == (("gold", 5), ("\u00e9", -1), ("\U0001f600 gold", -1))
 
 
+def test_cmrc_2018_in_its_own_form(folder):
+    paragraphs = folder.data["data"][0]["paragraphs"]
+    in_squads_form = written(folder).data
+    folder.data = [
+        {
+            "context_id": "DEV_%d" % number,
+            "context_text": paragraph["context"],
+            "title": "",
+            "qas": [
+                {
+                    "query_id": qa["id"],
+                    "query_text": qa["question"],
+                    "answers": [answer["text"] for answer in qa["answers"]],
+                }
+                for qa in paragraph["qas"]
+            ],
+        }
+        for number, paragraph in enumerate(paragraphs)
+    ]
+    folder.write()
+    data = written(folder).data
+    # The form has no offsets; and these answers are single words, in which the metrics agree.
+    for golds in in_squads_form["questions"]["golds"]:
+        golds[0][1] = -1
+    assert data == in_squads_form
+
+
 # The file ---------------------------------------------------------------------------------------
 
 
