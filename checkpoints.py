@@ -59,13 +59,12 @@ def _check_shapes(expected, stored, path, what):
             )
 
 
-def fine_tuned(output_dir, config):
+def fine_tuned(output_dir, config, what="--output_dir"):
     """The newest checkpoint of a fine-tuned model, checked to hold all of it.
 
     Raises:
         UserError: none is there, a variable is missing, or one has another shape.
     """
-    what = "--output_dir"
     path = tf.train.latest_checkpoint(output_dir) if tf.io.gfile.exists(output_dir) else None
     if path is None:
         raise UserError(
