@@ -11,13 +11,13 @@ import hashlib
 import attention_zones
 import files
 import resume
-from attention_zones import OTHER, PASSAGE, PREDICTIONS
+from attention_zones import OTHER, PREDICTIONS
 
 # How many files a line names.
 _MOST_NAMED = 5
 
 
-def doubts(folder, answers, baseline, baseline_path, has_null_answers):
+def doubts(folder, answers, baseline, baseline_path, reads_cls):
     """Everything odd about a folder of prediction files.
 
     Args:
@@ -25,42 +25,42 @@ def doubts(folder, answers, baseline, baseline_path, has_null_answers):
         answers: dict Cell -> the answers in its file, list of str in the data's order.
         baseline: the answers with nothing masked, or None if they are not known.
         baseline_path: their file, or None.
-        has_null_answers: whether "no answer" may be an answer, as in SQuAD 2.0.
+        reads_cls: whether an answer depends on what [CLS] sees in the last layer: where there
+            may be no answer (SQuAD 2.0), or scores are shares of a whole with it (CMRC 2018).
 
     Returns:
         list of str, one line each.
     """
     return [
-        *_like_the_baseline(folder, answers, baseline, baseline_path, has_null_answers),
-        *_twins(folder, answers, baseline, has_null_answers),
+        *_like_the_baseline(folder, answers, baseline, baseline_path, reads_cls),
+        *_twins(folder, answers, baseline, reads_cls),
         *_of_several_runs(folder, answers),
         *_older_than_the_checkpoint(folder, answers, baseline_path),
     ]
 
 
-def may_equal_baseline(cell, num_layers, has_null_answers):
+def may_equal_baseline(cell, num_layers, reads_cls):
     """Whether masking the cell cannot change an answer: then its file should equal the baseline's.
 
     Answers are read from the passage's rows of the last layer, so a zone of other rows does
-    nothing there. "No answer" is read from the row of [CLS], which is OTHER.
+    nothing there. ``reads_cls``: the row of [CLS], which is OTHER, counts as well.
     """
     if cell.layer != num_layers - 1 or attention_zones.changes_passage_rows(cell.zone):
         return False
-    reads_cls = has_null_answers and attention_zones.mask_table(cell.zone)[OTHER].any()
-    return not reads_cls
+    return not (reads_cls and attention_zones.mask_table(cell.zone)[OTHER].any())
 
 
-def _harmless(answers, has_null_answers):
+def _harmless(answers, reads_cls):
     num_layers = 1 + max(cell.layer for cell in answers)
-    return {cell for cell in answers if may_equal_baseline(cell, num_layers, has_null_answers)}
+    return {cell for cell in answers if may_equal_baseline(cell, num_layers, reads_cls)}
 
 
 def _path(folder, cell):
     return files.join(folder, attention_zones.file_name(PREDICTIONS, cell))
 
 
-def _like_the_baseline(folder, answers, baseline, baseline_path, has_null_answers):
-    harmless = _harmless(answers, has_null_answers)
+def _like_the_baseline(folder, answers, baseline, baseline_path, reads_cls):
+    harmless = _harmless(answers, reads_cls)
     return [
         "%s: its answers are those of %s, all %d, which masking %s hardly leaves; delete it and "
         "decode it again: bash decode_squad.sh %s"
@@ -70,9 +70,9 @@ def _like_the_baseline(folder, answers, baseline, baseline_path, has_null_answer
     ]
 
 
-def _twins(folder, answers, baseline, has_null_answers):
+def _twins(folder, answers, baseline, reads_cls):
     """Cells with the same answers; those that equal the baseline are not named a second time."""
-    harmless = _harmless(answers, has_null_answers)
+    harmless = _harmless(answers, reads_cls)
     groups = collections.defaultdict(list)
     for cell, texts in answers.items():
         if cell not in harmless and texts != baseline:

@@ -50,7 +50,7 @@ def table_of_run(baseline_right, cells_right) -> pd.DataFrame:
         cells_right,
         baseline=100 * np.mean(baseline_right),
         score=[100 * np.mean(right) for right in cells_right.values()],
-        **result._asdict()
+        **result._asdict(),
     )
 
 
@@ -189,6 +189,4 @@ def _check_cells(cells, where):
     missing = sorted(set(wanted) - set(cells))
     if missing or len(set(cells)) < len(cells):
         fault = "lacks " + ", ".join("layer %d %s" % cell for cell in missing[:60])
-        raise UserError(
-            "%s %s; write it again" % (where, fault if missing else "has a cell twice")
-        )
+        raise UserError("%s %s; write it again" % (where, fault if missing else "has a cell twice"))
