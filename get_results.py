@@ -119,7 +119,9 @@ class Run(NamedTuple):
     baseline: Optional[Scores]
 
 
-def read_run(folder, cells, development, baseline_path=None, reads_cls=False) -> Run:
+def read_run(
+    folder, cells, development, baseline_path=None, is_needed=True, reads_cls=False
+) -> Run:
     """Reads and scores the prediction files of a folder, and says on stderr what is odd there.
 
     Args:
@@ -127,6 +129,7 @@ def read_run(folder, cells, development, baseline_path=None, reads_cls=False) ->
         cells: the cells to read.
         development: see data_sets.development_set.
         baseline_path: the answers with nothing masked, or None.
+        is_needed: whether to refuse a faulty file of the baseline, or only warn of it.
         reads_cls: see doubts.doubts.
 
     Raises:
@@ -138,7 +141,12 @@ def read_run(folder, cells, development, baseline_path=None, reads_cls=False) ->
         answers[cell], scores[cell] = _read_and_score(path, development, "prediction file")
     baseline_answers = baseline = None
     if baseline_path is not None:
-        baseline_answers, baseline = _read_and_score(baseline_path, development, "--baseline")
+        try:
+            baseline_answers, baseline = _read_and_score(baseline_path, development, "--baseline")
+        except UserError as error:
+            if is_needed:
+                raise
+            say("WARNING: the cells are not compared with the baseline: %s" % error)
     for doubt in doubts.doubts(folder, answers, baseline_answers, baseline_path, reads_cls):
         say("WARNING: " + doubt)
     return Run(folder, answers, scores, baseline)
@@ -424,7 +432,7 @@ def main(argv=None):
     # In CMRC 2018 the scores are shares of a whole that [CLS] is part of.
     reads_cls = not development.has_answer.all() or development.format_name != "SQuAD"
     runs = [
-        read_run(folder, cells[0], development, baseline, reads_cls)
+        read_run(folder, cells[0], development, baseline, bool(options.baseline), reads_cls)
         for folder, baseline in zip(folders, _baselines(options))
     ]
     table, said = _write(options, runs, development.has_answer)

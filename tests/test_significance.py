@@ -75,4 +75,4 @@ def test_intervals_of_a_few_changes_are_never_too_short(broken, mended):
     counts = rng.multinomial(1000, chances, size=20000)
     truth = (mended - broken) / 10
     _, low, high = significance.change_with_interval(counts[:, 0], counts[:, 1], 1000)
-    assert 0.93 <= np.mean((low <= truth) & (truth <= high))
+    assert np.mean((low <= truth) & (truth <= high)) >= 0.93
