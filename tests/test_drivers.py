@@ -171,9 +171,13 @@ def test_edited_variables_count(project):
     assert (flags["random_seed"], flags["output_dir"]) == ("99", "output/squad_seed99")
 
 
-def test_a_seed_gives_the_run_places_of_its_own(project):
+def test_a_seed_gives_training_a_place_of_its_own(project):
     run = project.run("train_squad.sh", SEED="3")
     assert "SEED=3 bash decode_squad.sh" in run.stdout
+    assert project.flags()["output_dir"] == "output/squad_seed3"
+
+
+def test_a_seed_gives_decoding_places_of_its_own(project):
     (project.root / "output" / "squad_seed3").mkdir(parents=True)
     run = project.run("decode_squad.sh", SEED="3")
     assert run.returncode == 0, run.stderr
@@ -181,6 +185,9 @@ def test_a_seed_gives_the_run_places_of_its_own(project):
     assert flags["output_dir"] == "output/squad_seed3"
     assert flags["prediction_dir"] == "prediction_seed3"
     assert "prediction_seed3 results_seed3.csv" in run.stdout
+
+
+def test_a_seed_that_is_no_number_is_refused(project):
     assert "SEED is '../x'" in project.run("train_squad.sh", SEED="../x").stderr
 
 
