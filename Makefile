@@ -14,14 +14,20 @@ endif
 CACHES := .pytest_cache .ruff_cache .hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean
+.PHONY: help setup setup-ray demo test lint clean
 
 help: ## Lists the targets.
-	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-17s%s\n", $$1, $$2 }'
 	@echo "With RUNTIME=tf2: on TensorFlow 2.15. With PYTHON=/path/to/python: on that interpreter."
 
 setup: ## Makes the Python environment in .venv, and nothing else.
 	@bash setup_environment.sh $(RUNTIME)
+
+# Both files, so that neither takes away what the other needs. pip leaves alone what is there.
+setup-ray: setup ## Adds Ray to it, for decoding on several machines.
+	@PIP_USER=0 $(PYTHON_HERE) -m pip install -q --disable-pip-version-check \
+		-r requirements.txt -r requirements-ray.txt
+	@echo "Ray is installed."
 
 demo: setup ## Runs the whole protocol on a small data set made on the spot: a few minutes.
 	$(PYTHON_HERE) -m demo.run $(ARGS)

@@ -6,11 +6,20 @@ import tensorflow.compat.v1 as tf
 
 import reading
 from command_line import UserError
+from modeling import BERT, ELECTRA
 from progress import say
 
-_ENCODER = "bert/encoder/"
 # What an optimizer keeps beside the model.
 _TRAINING_STATE = ("/adam_m", "/adam_v", "global_step")
+# What public checkpoints hold beside the encoder, of pre-training.
+_PRETRAINING_PARTS = (
+    "bert/pooler/",
+    "cls/predictions/",
+    "cls/seq_relationship/",
+    "discriminator_predictions/",
+    "generator/",
+    "generator_predictions/",
+)
 
 
 def model_shapes(config):
@@ -98,26 +107,44 @@ def starting_point(path, config, verbose=False):
     _check_shapes(expected, stored, path, "--init_checkpoint")
     taken = sorted(set(expected) & set(stored))
     missing = sorted(set(expected) - set(stored))
-    if not any(name.startswith(_ENCODER) for name in taken):
-        raise UserError(
-            "--init_checkpoint: %s holds nothing of the encoder (%s...); is it a BERT checkpoint? "
-            "It has, for example, %s" % (path, _ENCODER, ", ".join(sorted(stored)[:3]) or "nothing")
-        )
-    encoder_holes = [name for name in missing if name.startswith("bert/")]
+    if not any(name.startswith(config.scope + "/encoder/") for name in taken):
+        raise _wrong_start(path, stored, config)
+    encoder_holes = [name for name in missing if name.startswith(config.scope + "/")]
     if encoder_holes:
         say(
-            "WARNING: %d variables of BERT itself are not in the checkpoint, the first being %s; "
+            "WARNING: %d variables of the encoder are not in the checkpoint, the first being %s; "
             "is num_hidden_layers right?" % (len(encoder_holes), encoder_holes[0])
         )
     say("From %s: %d of the model's %d variables." % (path, len(taken), len(expected)))
     say("Initialised: %s." % (", ".join(missing) or "none"))
     unused = [n for n in sorted(set(stored) - set(expected)) if not n.endswith(_TRAINING_STATE)]
+    parts = [part for part in _PRETRAINING_PARTS if any(n.startswith(part) for n in unused)]
+    if parts:
+        say("Left out, for pre-training only: %s." % ", ".join(part + "*" for part in parts))
+    unused = [name for name in unused if not name.startswith(_PRETRAINING_PARTS)]
     if unused:
         say("In the checkpoint but not in a reader: %s." % ", ".join(unused))
     if verbose:
         for name in taken:
             say("  from checkpoint: %s %s" % (name, expected[name]))
     return taken
+
+
+def _wrong_start(path, stored, config):
+    """The UserError for a checkpoint that has nothing of the encoder."""
+    others = {BERT, ELECTRA} - {config.model_type}
+    for other in sorted(others):
+        if any(name.startswith(other + "/encoder/") for name in stored):
+            return UserError(
+                '--init_checkpoint: %s is of model_type "%s", and --bert_config_file says "%s"; '
+                "mend the configuration or take the one that belongs to the checkpoint"
+                % (path, other, config.model_type)
+            )
+    return UserError(
+        "--init_checkpoint: %s holds nothing of the encoder (%s/encoder/...); is it a BERT or "
+        "ELECTRA checkpoint? It has, for example, %s"
+        % (path, config.scope, ", ".join(sorted(stored)[:3]) or "nothing")
+    )
 
 
 def step_of(path):

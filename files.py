@@ -38,6 +38,11 @@ def join(directory, *names):
     return os.path.join(str(directory), *names)
 
 
+def absolute(path):
+    """The path as it is understood from any directory."""
+    return str(path) if _is_remote(path) else os.path.abspath(str(path))
+
+
 def exists(path):
     """Whether there is a file or directory of that name."""
     return _gfile().exists(path) if _is_remote(path) else os.path.exists(path)

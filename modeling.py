@@ -6,11 +6,11 @@ variable names are those of the public TensorFlow checkpoints, so that they load
 Letters for the dimensions, as used in the shapes above tensors:
 
     B  windows in the batch               H  hidden size
-    T  tokens of a padded window          N  attention heads
-    L  tokens of the longest window       D  size of a head, H / N
-    F  rows of an attention matrix: the   I  intermediate (feed-forward) size
-       tokens that look (from)            Z  cells that fork at one layer
-    K  its keys: the tokens looked at
+    T  tokens of a padded window          E  size of the embeddings
+    L  tokens of the longest window       N  attention heads
+    F  rows of an attention matrix: the   D  size of a head, H / N
+       tokens that look (from)            I  intermediate (feed-forward) size
+    K  its keys: the tokens looked at     Z  cells that fork at one layer
 
 A *window* is ``[CLS] question [SEP] passage [SEP]``. It comes padded to T = ``max_seq_length``, but
 a padded key has no weight, so the keys are the first K = L tokens only; and since nobody looks at
@@ -29,8 +29,11 @@ from command_line import UserError
 LAYER_NORM_EPSILON = 1e-12
 
 # Google's later configurations describe a pooler that a span reader does not have.
-_IGNORED_KEYS = ("directionality", "model_type")
+_IGNORED_KEYS = ("directionality",)
 _IGNORED_PREFIX = "pooler_"
+
+
+BERT, ELECTRA = "bert", "electra"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +51,22 @@ class BertConfig:
     max_position_embeddings: int = 512
     type_vocab_size: int = 2
     initializer_range: float = 0.02
+    # "electra" for the discriminators of Clark et al., "ELECTRA" (2020): BERT's architecture but
+    # for the size of the embeddings, which is projected to the hidden size where they differ.
+    model_type: str = BERT
+    embedding_size: int = 0  # 0: the hidden size
+
+    @property
+    def scope(self):
+        """What the names of the variables begin with."""
+        return self.model_type
+
+    @property
+    def activation(self):
+        """The function of the feed-forward part. ELECTRA's files call the erf formula ``gelu``."""
+        if self.model_type == ELECTRA and self.hidden_act == "gelu":
+            return gelu_erf
+        return ACTIVATIONS[self.hidden_act]
 
     @classmethod
     def from_file(cls, path, what="--bert_config_file"):
@@ -84,11 +103,12 @@ class BertConfig:
                 "%s: hidden_size %d is not a multiple of num_attention_heads %d"
                 % (where, self.hidden_size, self.num_attention_heads)
             )
-        if self.hidden_act not in ACTIVATIONS:
-            raise UserError(
-                "%s: hidden_act %r is not known; choose from %s"
-                % (where, self.hidden_act, ", ".join(sorted(ACTIVATIONS)))
-            )
+        for key, known in (("hidden_act", ACTIVATIONS), ("model_type", (BERT, ELECTRA))):
+            if getattr(self, key) not in known:
+                raise UserError(
+                    "%s: %s %r is not known; choose from %s"
+                    % (where, key, getattr(self, key), ", ".join(sorted(known)))
+                )
 
 
 def _checked_value(key, value, kind, what, path):
@@ -96,7 +116,7 @@ def _checked_value(key, value, kind, what, path):
         value = float(value)
     right = isinstance(value, kind) and not isinstance(value, bool)
     if right and kind is int and value <= 0:
-        right = False
+        right = value == 0 and key == "embedding_size"
     if right and key.endswith("_prob"):
         right = 0.0 <= value < 1.0
     if not right:
@@ -118,7 +138,15 @@ def gelu(x):
     return x * tf.sigmoid(x * (scale + (scale * 0.044715) * (x * x)))
 
 
-ACTIVATIONS = {"gelu": gelu, "relu": tf.nn.relu, "tanh": tf.tanh}
+def gelu_erf(x):
+    """The Gaussian error linear unit itself: ``x (1 + erf(x / sqrt(2))) / 2``.
+
+    Hugging Face's configurations call it ``gelu``, Google's call the tanh formula so.
+    """
+    return x * (0.5 + 0.5 * tf.math.erf(x * math.sqrt(0.5)))
+
+
+ACTIVATIONS = {"gelu": gelu, "gelu_erf": gelu_erf, "relu": tf.nn.relu, "tanh": tf.tanh}
 
 
 def shape_of(tensor):
@@ -181,17 +209,18 @@ def initializer(initializer_range):
 
 
 class Embeddings:
-    """The sum of word, segment and position embeddings, normalised."""
+    """The sum of word, segment and position embeddings, normalised; E wide, projected to H."""
 
     def __init__(self, config, one_hot):
         self.one_hot = one_hot
         self.dropout = config.hidden_dropout_prob
+        width = config.embedding_size or config.hidden_size
+        self.hidden_size = config.hidden_size
+        self.projection = None
         with tf.variable_scope("embeddings"):
             self.words, self.segments, self.positions = (
                 tf.get_variable(
-                    name,
-                    [size, config.hidden_size],
-                    initializer=initializer(config.initializer_range),
+                    name, [size, width], initializer=initializer(config.initializer_range)
                 )
                 for name, size in (
                     ("word_embeddings", config.vocab_size),
@@ -199,7 +228,11 @@ class Embeddings:
                     ("position_embeddings", config.max_position_embeddings),
                 )
             )
-            self.norm = LayerNorm(config.hidden_size)
+            self.norm = LayerNorm(width)
+        if width != config.hidden_size:
+            self.projection = Dense(
+                "embeddings_project", width, config.hidden_size, config.initializer_range
+            )
 
     def __call__(self, input_ids, segment_ids):
         """``[B, T]`` and ``[B, T]`` -> ``[B, T, H]``."""
@@ -209,7 +242,11 @@ class Embeddings:
             + self._look_up(self.segments, segment_ids, one_hot=True)
             + self.positions[: shape_of(input_ids)[1]]
         )
-        return dropout(self.norm(summed), self.dropout)
+        embedded = dropout(self.norm(summed), self.dropout)
+        if self.projection is None:
+            return embedded
+        batch, length, _ = shape_of(embedded)
+        return tf.reshape(self.projection(flat(embedded)), [batch, length, self.hidden_size])
 
     @staticmethod
     def _look_up(table, ids, one_hot):
@@ -232,7 +269,7 @@ class TransformerLayer:
         self.head_size = hidden // self.num_heads
         self.dropout = config.hidden_dropout_prob
         self.attention_dropout = config.attention_probs_dropout_prob
-        self.activation = ACTIVATIONS[config.hidden_act]
+        self.activation = config.activation
         with tf.variable_scope("attention/self"):
             query, key, value = (
                 Dense(name, hidden, hidden, width) for name in ("query", "key", "value")

@@ -51,7 +51,7 @@ class AdamWOptimizer(tf.train.Optimizer):
         The moments are variables named ``<variable>/adam_m`` and ``<variable>/adam_v``.
         """
         moves = [
-            self._move(gradient, variable)
+            self._move(variable, *self._moments(variable), gradient, self._learning_rate)
             for gradient, variable in grads_and_vars
             if gradient is not None
         ]
@@ -60,29 +60,74 @@ class AdamWOptimizer(tf.train.Optimizer):
                 return tf.no_op(name=name)
             return tf.assign_add(global_step, 1, name=name)
 
-    def _move(self, gradient, variable):
+    def apply_on_replicas(self, gradients, variables, global_step):
+        """One clipped step from the gradients of a tf.distribute strategy's replicas.
+
+        It is the step that one device would take with the windows of all of them. An embedding's
+        gradient comes as rows, one per token, and the norm counts a word's rows one by one; so
+        their squares are added up before the rows are.
+        """
+        replica = tf.distribute.get_replica_context()
+        count = replica.num_replicas_in_sync
+        are_rows = [isinstance(gradient, tf.IndexedSlices) for gradient in gradients]
+        rows = [gradient.values for gradient in gradients if isinstance(gradient, tf.IndexedSlices)]
+        squares = tf.square(tf.global_norm(rows) / count) if rows else tf.constant(0.0)
+        shares = [tf.convert_to_tensor(gradient) / count for gradient in gradients]
+        moments = [self._moments(variable) for variable in variables]
+
+        def step(strategy, variables, moments, shares, learning_rate, global_step):
+            def on_one(value):
+                return strategy.experimental_local_results(value)[0]
+
+            sums = strategy.extended.batch_reduce_to(
+                tf.distribute.ReduceOp.SUM, [(share, share) for share in shares]
+            )
+            *gradients, squares = sums
+            others = [on_one(g) for g, of_rows in zip(gradients, are_rows) if not of_rows]
+            norm = tf.sqrt(on_one(squares) + tf.square(tf.global_norm(others)))
+            scale, learning_rate = CLIP_NORM / tf.maximum(norm, CLIP_NORM), on_one(learning_rate)
+
+            def move(variable, m, v, gradient):
+                return self._move(variable, m, v, gradient * scale, learning_rate)
+
+            moves = [
+                strategy.extended.update(variable, move, args=(*moment, gradient))
+                for variable, moment, gradient in zip(variables, moments, gradients)
+            ]
+            with tf.control_dependencies([tf.group(moves)]):
+                return tf.group(
+                    strategy.extended.update(global_step, lambda steps: steps.assign_add(1))
+                )
+
+        return replica.merge_call(
+            step, args=(variables, moments, shares + [squares], self._learning_rate, global_step)
+        )
+
+    def _move(self, variable, m, v, gradient, learning_rate):
         gradient = tf.convert_to_tensor(gradient)  # an embedding's sparse rows, made dense
-        scope = variable.op.name
-        m = self._moment(scope + "/adam_m", variable)
-        v = self._moment(scope + "/adam_v", variable)
         next_m = self._beta_1 * m + (1.0 - self._beta_1) * gradient
         next_v = self._beta_2 * v + (1.0 - self._beta_2) * tf.square(gradient)
         update = next_m / (tf.sqrt(next_v) + self._epsilon)
-        if not NOT_DECAYED.search(scope):
+        if not NOT_DECAYED.search(variable.op.name):
             update += WEIGHT_DECAY * variable
         return tf.group(
-            variable.assign_sub(self._learning_rate * update), m.assign(next_m), v.assign(next_v)
+            variable.assign_sub(learning_rate * update), m.assign(next_m), v.assign(next_v)
         )
 
     @staticmethod
-    def _moment(name, variable):
-        return tf.get_variable(
-            name,
-            shape=variable.shape.as_list(),
-            dtype=tf.float32,
-            trainable=False,
-            initializer=tf.zeros_initializer(),
-        )
+    def _moments(variable):
+        # Replicas call their copies of a variable .../replica_1 and so on.
+        name = re.sub(r"/replica_\d+$", "", variable.op.name)
+        return [
+            tf.get_variable(
+                "%s/%s" % (name, moment),
+                shape=variable.shape.as_list(),
+                dtype=tf.float32,
+                trainable=False,
+                initializer=tf.zeros_initializer(),
+            )
+            for moment in ("adam_m", "adam_v")
+        ]
 
 
 def make_train_op(loss, peak_learning_rate, num_train_steps, num_warmup_steps, use_tpu=False):
@@ -103,5 +148,8 @@ def make_train_op(loss, peak_learning_rate, num_train_steps, num_warmup_steps, u
     if use_tpu:
         optimizer = tf.tpu.CrossShardOptimizer(optimizer)
     variables = tf.trainable_variables()
-    gradients, _ = tf.clip_by_global_norm(tf.gradients(loss, variables), CLIP_NORM)
+    gradients = tf.gradients(loss, variables)
+    if tf.distribute.has_strategy():
+        return optimizer.apply_on_replicas(gradients, variables, global_step), learning_rate
+    gradients, _ = tf.clip_by_global_norm(gradients, CLIP_NORM)
     return optimizer.apply_gradients(zip(gradients, variables), global_step), learning_rate

@@ -6,13 +6,17 @@ work goes on (resume.py), so that a run that was killed goes on where it was.
 
 import collections
 import dataclasses
+import functools
 import time
+from contextlib import closing
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 import tqdm
 
 import checkpoints
+import chunk_reader
+import cluster
 import data_sets
 import files
 import reading
@@ -42,17 +46,14 @@ def best_positions(logits, n_best_size, input_mask=None):
     Returns:
         A dict named as the fields of Candidates: four tensors ``[B, C, n]``, two ``[B, C]``.
     """
+    if input_mask is not None:
+        logits = reading.without_padding(logits, input_mask)
     # [B, C, 2, F]
     logits = tf.transpose(logits, [1, 0, 3, 2])
-    num_rows = tf.shape(logits)[3]
-    reachable = logits
-    if input_mask is not None:
-        padding = tf.cast(1 - input_mask[:, tf.newaxis, tf.newaxis, :num_rows], tf.float32)
-        reachable = logits + reading.UNREACHABLE * padding
     # A batch of very short windows may have fewer than n tokens.
-    lacking = tf.maximum(0, n_best_size - num_rows)
+    lacking = tf.maximum(0, n_best_size - tf.shape(logits)[3])
     reachable = tf.pad(
-        reachable,
+        logits,
         [[0, 0], [0, 0], [0, 0], [0, lacking]],
         constant_values=2 * reading.UNREACHABLE,
     )
@@ -253,33 +254,90 @@ def _decode_windows(settings, checkpoint, run, pending, features):
     cells, done = unfinished.cells, unfinished.done
     if done:
         say("Going on with an unfinished run: %d of %d windows are done" % (done, len(features)))
-    if done == len(features):
+    missing = unfinished.missing()
+    if not len(missing):
         return unfinished
-    # A TPU's host reads them, and it sees gs:// only.
-    path = files.join(settings.output_dir if settings.use_tpu else unfinished.folder, run + RECORDS)
-    records.write_records(path, _filled_up(features, batch, settings.use_tpu), is_training=False)
-    estimator = runtime.make_estimator(settings, make_model_fn(settings, cells, n_best), batch)
-    batches = estimator.predict(
-        records.prediction_input_fn(path, settings.max_seq_length, done, settings.use_tpu),
-        checkpoint_path=checkpoint,
-        yield_single_examples=False,
-    )
+    # What is done is whole batches, so that the windows left make the same batches as ever.
+    left = [features[number] for number in missing]
+    if settings.ray_address:
+        decoded = _decode_in_cluster(settings, cells, n_best, batch, checkpoint, left)
+    else:
+        # A TPU's host reads them, and it sees gs:// only.
+        folder = settings.output_dir if settings.use_tpu else unfinished.folder
+        path = files.join(folder, run + RECORDS)
+        decoded = _decode_here(settings, cells, n_best, batch, checkpoint, left, path)
     last_save = time.time()
     what, unit = (
         ("decoding", "window") if len(cells) == 1 else ("decoding (windows x cells)", "step")
     )
     total, begun = len(features) * len(cells), done * len(cells)
-    with progress(None, what, total, unit=unit, initial=begun) as bar:
-        for results in batches:
-            count = min(batch, len(features) - unfinished.done)
-            unfinished.add({name: array[:count] for name, array in results.items()})
-            bar.update(count * len(cells))
-            if time.time() - last_save >= settings.save_secs:
-                unfinished.save()
-                last_save = time.time()
-    unfinished.save()
-    files.remove(path)
+    with progress(None, what, total, unit=unit, initial=begun) as bar, closing(decoded):
+        try:
+            for first, end, results in decoded:
+                unfinished.add(missing[first:end], results)
+                bar.update((end - first) * len(cells))
+                if time.time() - last_save >= settings.save_secs:
+                    unfinished.save()
+                    last_save = time.time()
+        finally:
+            unfinished.save()
     return unfinished
+
+
+def read_windows(settings, cells, n_best, batch, checkpoint, input_fn, threads=0):
+    """Reads windows with these cells: the best positions, batch by batch.
+
+    Args:
+        n_best: positions to keep.
+        batch: windows in a batch.
+        checkpoint: the model's.
+        input_fn: an input function of records.py.
+        threads: see runtime.make_estimator.
+
+    Returns:
+        A generator of dicts of arrays, as best_positions gives them.
+    """
+    model_fn = make_model_fn(settings, cells, n_best)
+    estimator = runtime.make_estimator(settings, model_fn, batch, threads=threads)
+    return estimator.predict(input_fn, checkpoint_path=checkpoint, yield_single_examples=False)
+
+
+def _decode_here(settings, cells, n_best, batch, checkpoint, features, path):
+    """Decodes windows in this process, by way of a file.
+
+    Yields:
+        (first, end, results): the results of ``features[first:end]``.
+    """
+    records.write_records(path, _filled_up(features, batch, settings.use_tpu), is_training=False)
+    input_fn = records.prediction_input_fn(path, settings.max_seq_length, settings.use_tpu)
+    first = 0
+    for results in read_windows(settings, cells, n_best, batch, checkpoint, input_fn):
+        end = min(first + batch, len(features))
+        yield first, end, {name: array[: end - first] for name, array in results.items()}
+        first = end
+    files.remove(path)
+
+
+def _decode_in_cluster(settings, cells, n_best, batch, checkpoint, features):
+    """As _decode_here, in the workers of a Ray cluster and in whatever order they finish."""
+    settings = dataclasses.replace(settings, output_dir=files.absolute(settings.output_dir))
+    checkpoint = files.absolute(checkpoint)
+    # Sums depend on how many threads add them up (seen on TensorFlow 1.15), so that a worker has
+    # as many as this machine would have.
+    threads = runtime.num_cores()
+    make_reader = functools.partial(
+        chunk_reader.ChunkReader,
+        functools.partial(
+            read_windows, settings, cells, n_best, batch, checkpoint, threads=threads
+        ),
+        settings,
+        batch,
+        checkpoint,
+        chunk_reader.identity(checkpoint),
+    )
+    windows = [records.make_record(feature, is_training=False) for feature in features]
+    with cluster.joined(settings, tf.test.is_built_with_cuda()) as joined:
+        yield from joined.decode(make_reader, windows, batch, settings.save_secs)
 
 
 def _filled_up(features, batch, static_shapes):

@@ -16,6 +16,20 @@ from modeling import Embeddings, TransformerLayer, flat, initializer, shape_of
 UNREACHABLE = -1e9
 
 
+def without_padding(logits, input_mask):
+    """Takes padding out of where an answer may start or end.
+
+    Args:
+        logits: ``[..., B, F, 2]``.
+        input_mask: int32 ``[B, at least F]``, 1 on tokens and 0 on padding.
+
+    Returns:
+        The logits, with UNREACHABLE added to those of padding.
+    """
+    padding = tf.cast(1 - input_mask[:, : shape_of(logits)[-2], tf.newaxis], tf.float32)
+    return logits + UNREACHABLE * padding
+
+
 class Windows:
     """A batch of windows as tensors, each ``[B, T]``, and the biases that follow from them.
 
@@ -122,7 +136,7 @@ class Reader:
             config = dataclasses.replace(
                 config, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
             )
-        with tf.variable_scope("bert"):
+        with tf.variable_scope(config.scope):
             self.embeddings = Embeddings(config, one_hot_embeddings)
             self.layers = []
             for number in range(config.num_hidden_layers):

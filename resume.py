@@ -6,6 +6,8 @@ Beside the prediction files stands a folder ``.decoding``::
     .decoding/<run>/cells.json                      the cells that an unfinished run decodes
     .decoding/<run>/windows-00000000-00000064.npz   its results so far, in the order of decoding
 
+Of the windows any may be there and any missing: the workers of a cluster do not finish in order.
+
 A *run* is named after a fingerprint of everything that its answers depend on, so that work of
 another checkpoint, data file or flag is never taken up. Every file is written whole or not at all.
 """
@@ -99,8 +101,7 @@ class UnfinishedRun:
     Attributes:
         cells: the cells that the run decodes.
         candidates: Candidates with arrays ``[windows, cells, n]`` (the last two ``[windows,
-            cells]``), in the order of decoding; rows from ``done`` on are yet to be filled.
-        done: how many windows are decoded and saved.
+            cells]``), in the order of decoding; rows of missing windows are yet to be filled.
     """
 
     def __init__(self, directory, run, cells, num_windows, n_best):
@@ -125,7 +126,18 @@ class UnfinishedRun:
             null_start=np.zeros(shape, np.float32),
             null_end=np.zeros(shape, np.float32),
         )
-        self.done = self._saved = self._load()
+        self._decoded = np.zeros(num_windows, bool)
+        self._load()
+        self._saved = self._decoded.copy()
+
+    @property
+    def done(self):
+        """How many windows are decoded."""
+        return int(self._decoded.sum())
+
+    def missing(self):
+        """The windows yet to be decoded: int ``[number]``, ascending."""
+        return np.flatnonzero(~self._decoded)
 
     def _cells_begun_with(self, cells):
         path = files.join(self.folder, _CELLS)
@@ -140,41 +152,44 @@ class UnfinishedRun:
         return list(cells)
 
     def _load(self):
-        """Reads the saved windows that follow on one another from 0; returns their number."""
-        done = 0
+        """Reads the saved windows, whichever are there."""
         for name in files.list_directory(self.folder):
             match = _WINDOWS_PATTERN.fullmatch(name)
-            if not match or int(match.group(1)) != done:
+            if not match:
                 continue
-            end = int(match.group(2))
             try:
                 stored = np.load(io.BytesIO(files.read_bytes(files.join(self.folder, name))))
-                for field, array in zip(Candidates._fields, self.candidates):
-                    array[done:end] = stored[field]
-            except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+                results = {field: stored[field] for field in Candidates._fields}
+                self.add(np.arange(int(match.group(1)), int(match.group(2))), results)
+            except (ValueError, KeyError, IndexError, OSError, zipfile.BadZipFile) as error:
                 say("%s cannot be used (%s); its windows are decoded again" % (name, error))
-                break
-            done = end
-        return done
 
-    def add(self, results):
-        """Takes the next windows: a dict of arrays named as the fields of Candidates."""
-        end = self.done + len(results[Candidates._fields[0]])
+    def add(self, rows, results):
+        """Takes the results of some windows.
+
+        Args:
+            rows: int ``[number]``, the windows.
+            results: a dict of arrays named as the fields of Candidates, a row for each window.
+        """
         for field, array in zip(Candidates._fields, self.candidates):
-            array[self.done : end] = results[field]
-        self.done = end
+            array[rows] = results[field]
+        self._decoded[rows] = True
 
     def save(self):
-        """Writes the windows added since the last save to a file of their own."""
-        if self.done == self._saved:
-            return
-        rows = slice(self._saved, self.done)
-        buffer = io.BytesIO()
-        np.savez(buffer, **{f: a[rows] for f, a in zip(Candidates._fields, self.candidates)})
-        name = _WINDOWS % (self._saved, self.done)
-        files.write_bytes(files.join(self.folder, name), buffer.getvalue())
-        self._saved = self.done
+        """Writes the windows added since the last save, each stretch of them to its own file."""
+        for first, end in _stretches(self._decoded & ~self._saved):
+            buffer = io.BytesIO()
+            fields = zip(Candidates._fields, self.candidates)
+            np.savez(buffer, **{field: array[first:end] for field, array in fields})
+            files.write_bytes(files.join(self.folder, _WINDOWS % (first, end)), buffer.getvalue())
+            self._saved[first:end] = True
 
     def remove(self):
         """Deletes the saved windows, which the prediction files have made needless."""
         files.remove_tree(self.folder)
+
+
+def _stretches(chosen):
+    """Where a bool array is true: ``[0 1 1 0 1]`` -> the pairs (1, 3) and (4, 5)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
+    return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]

@@ -33,6 +33,7 @@ from absl import flags
 
 import attention_zones
 import checkpoints
+import cluster
 import command_line
 import data_sets
 import files
@@ -148,6 +149,13 @@ def _define_machine_flags(string, boolean, integer):
     string("master", None, "The address of a TensorFlow master, if not found by itself.")
     integer("num_tpu_cores", 8, "Cores of the TPU.")
     integer("iterations_per_loop", 1000, "Training steps between reports of a TPU.")
+    string(
+        "ray_address",
+        None,
+        "Spread --do_sweep over a Ray cluster: auto (the one that this machine is part of), the "
+        "head's host:port, or local (one started for this run, on this machine).",
+    )
+    integer("ray_workers", None, "Workers in it. By default one per GPU, else one per machine.")
     boolean("verbose_logging", False, "Show TensorFlow's own notes, and more of ours.")
 
 
@@ -194,10 +202,25 @@ def _check_task(asked):
         )
     if asked.mask_zone and not (asked.do_predict or asked.do_sweep):
         raise UserError("--mask_zone masks at decoding; add --do_predict or --do_sweep")
+    _check_ray(asked)
     if asked.use_tpu:
         _check_tpu(asked)
     if asked.mixed_precision:
         runtime.check_mixed_precision(asked.do_train)
+
+
+def _check_ray(asked):
+    if asked.ray_workers is not None and not asked.ray_address:
+        raise UserError(
+            "--ray_workers=%d: in which Ray cluster? add --ray_address=auto" % asked.ray_workers
+        )
+    if not asked.ray_address:
+        return
+    if asked.use_tpu:
+        raise UserError("--ray_address uses CPUs and GPUs; leave it out, or say --use_tpu=False")
+    if not asked.do_sweep:
+        raise UserError("--ray_address spreads a sweep over machines; add --do_sweep=True")
+    cluster.check(asked.ray_address)
 
 
 def _check_tpu(asked):

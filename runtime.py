@@ -1,5 +1,6 @@
 """The machine under a run: quiet logs, seeds, devices, and the estimator made from them."""
 
+import os
 import random
 import re
 import shutil
@@ -28,6 +29,11 @@ def prepare(verbose=False):
     tf.disable_v2_behavior()
     if shutil.which("nvidia-smi") and not tf.test.is_built_with_cuda():
         say("NOTE: this machine has a GPU, but the TensorFlow installed here cannot use it.")
+
+
+def num_cores():
+    """How many cores this process may use, which is how many threads TensorFlow takes."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def set_seeds(seed):
@@ -90,10 +96,11 @@ def check_mixed_precision(do_train):
         )
 
 
-def session_config(mixed_precision=False):
-    """How sessions use the devices, as a ConfigProto."""
+def session_config(mixed_precision=False, threads=0):
+    """How sessions use the devices, as a ConfigProto; for ``threads`` see make_estimator."""
     config = tf.ConfigProto(allow_soft_placement=True)
     config.gpu_options.allow_growth = True
+    config.intra_op_parallelism_threads = threads
     if mixed_precision:
         rewriter = _FLOAT16_ON_GPU if _gpus() else _BFLOAT16_ON_CPU
         on = rewriter_config_pb2.RewriterConfig.ON
@@ -101,14 +108,45 @@ def session_config(mixed_precision=False):
     return config
 
 
-def make_estimator(settings, model_fn, windows_at_once=None):
-    """A TPUEstimator, which on CPUs and GPUs is a plain one.
+def training_strategy(settings):
+    """How several GPUs share the training: a tf.distribute strategy, or None for one device.
+
+    Raises:
+        UserError: the batch cannot be shared evenly.
+    """
+    count = len(_gpus())
+    if settings.use_tpu or count < 2:
+        return None
+    if settings.train_batch_size % count:
+        raise UserError(
+            "--train_batch_size: %d windows cannot be shared by %d GPUs evenly; make it a multiple "
+            "of %d, or hide some of the GPUs with CUDA_VISIBLE_DEVICES"
+            % (settings.train_batch_size, count, count)
+        )
+    say("%d GPUs share each batch: %d windows each." % (count, settings.train_batch_size // count))
+    return tf.distribute.MirroredStrategy()
+
+
+def make_estimator(settings, model_fn, windows_at_once=None, strategy=None, threads=0):
+    """The estimator: a TPUEstimator, which on a CPU or one GPU is a plain one.
 
     Args:
         settings: the Settings of this run.
-        model_fn: its model function.
+        model_fn: its model function, which returns a TPUEstimatorSpec.
         windows_at_once: the batch size of predictions.
+        strategy: how several devices share the training, or None.
+        threads: how many compute one operation; 0 is one for every core.
     """
+    common = dict(
+        model_dir=settings.output_dir,
+        tf_random_seed=settings.random_seed,
+        save_checkpoints_steps=settings.save_checkpoints_steps,
+        keep_checkpoint_max=3,
+        log_step_count_steps=None,
+        session_config=session_config(settings.mixed_precision, threads),
+    )
+    if strategy is not None:
+        return _shared_estimator(settings, model_fn, strategy, common)
     tpu = tf.estimator.tpu
     cluster = None
     if settings.use_tpu and settings.tpu_name:
@@ -118,17 +156,12 @@ def make_estimator(settings, model_fn, windows_at_once=None):
     run_config = tpu.RunConfig(
         cluster=cluster,
         master=settings.master,
-        model_dir=settings.output_dir,
-        tf_random_seed=settings.random_seed,
-        save_checkpoints_steps=settings.save_checkpoints_steps,
-        keep_checkpoint_max=3,
-        log_step_count_steps=None,
-        session_config=session_config(settings.mixed_precision),
         tpu_config=tpu.TPUConfig(
             iterations_per_loop=settings.iterations_per_loop,
             num_shards=settings.num_tpu_cores,
             per_host_input_for_training=tpu.InputPipelineConfig.PER_HOST_V2,
         ),
+        **common,
     )
     return tpu.TPUEstimator(
         use_tpu=settings.use_tpu,
@@ -136,4 +169,17 @@ def make_estimator(settings, model_fn, windows_at_once=None):
         config=run_config,
         train_batch_size=settings.train_batch_size,
         predict_batch_size=windows_at_once,
+    )
+
+
+def _shared_estimator(settings, model_fn, strategy, common):
+    """A plain Estimator: TPUEstimator knows no strategies."""
+
+    def plain_model_fn(features, labels, mode, params):
+        return model_fn(features, labels, mode, params).as_estimator_spec()
+
+    return tf.estimator.Estimator(
+        plain_model_fn,
+        config=tf.estimator.RunConfig(train_distribute=strategy, **common),
+        params={"batch_size": settings.train_batch_size},
     )

@@ -57,3 +57,5 @@ class Settings:
     num_tpu_cores: int
     mixed_precision: bool
     verbose: bool  # --verbose_logging
+    ray_address: Optional[str]
+    ray_workers: Optional[int]

@@ -66,10 +66,10 @@ def make_model_fn(settings, names_from_checkpoint, num_train_steps):
             settings.bert_config, is_training=True, one_hot_embeddings=settings.use_tpu
         )
         windows = records.windows_from(features, static_shapes=settings.use_tpu)
+        # A window's loss must not depend on how far its neighbours in the batch make it be padded.
+        logits = reading.without_padding(reader.read(windows)[BASELINE], windows.input_mask)
         loss = span_loss(
-            data_set.span_scores(
-                reader.read(windows)[BASELINE], features[records.TOKEN_ROLES.name]
-            ),
+            data_set.span_scores(logits, features[records.TOKEN_ROLES.name]),
             features[records.START_POSITION.name],
             features[records.END_POSITION.name],
         )
@@ -180,7 +180,10 @@ def train(settings, tokenizer):
             settings.learning_rate,
         )
     )
-    estimator = runtime.make_estimator(settings, make_model_fn(settings, names, num_train_steps))
+    strategy = runtime.training_strategy(settings)
+    estimator = runtime.make_estimator(
+        settings, make_model_fn(settings, names, num_train_steps), strategy=strategy
+    )
     estimator.train(
         records.training_input_fn(
             path,
@@ -189,6 +192,7 @@ def train(settings, tokenizer):
             settings.random_seed,
             steps_done,
             static_shapes=settings.use_tpu,
+            num_replicas=strategy.num_replicas_in_sync if strategy else 1,
         ),
         max_steps=num_train_steps,
         hooks=[_ProgressHook(steps_done, num_train_steps, show_loss=not settings.use_tpu)],

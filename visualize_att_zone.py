@@ -5,21 +5,20 @@ nothing masked. ``draw_map`` draws on any Axes; ``map_figure`` makes the figure 
 """
 
 import io
-import math
 import os
+import string
 
 import matplotlib
+import matplotlib.colors
 import numpy as np
-import pandas as pd
 import seaborn
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import command_line
 import files
-from attention_zones import ZONES
 from command_line import UserError
-from get_results import read_results
+from map_panels import STD_ENDING, Panel, differences, read_panel
 
 # The range of the colours, in points. It is the published figure's, so that maps of different
 # models can be laid side by side.
@@ -28,6 +27,9 @@ LOWEST, HIGHEST = -10.0, 2.0
 # Red for lost points, blue for gained ones: safe for the colour-blind, and in grey print darker
 # still means a greater change.
 COLOURS = "RdBu"
+
+# What the colour bar calls the score.
+METRIC_LABELS = {None: "Score", "exact": "Exact match", "f1": "F1"}
 
 # What is known about a format beside its name: time stamps are left out, so that the same table
 # always gives the same file.
@@ -48,33 +50,54 @@ _STYLE = {
 
 # Sizes in inches.
 _WIDTH, _ROW_HEIGHT, _LEAST_HEIGHT, _MARGINS = 4.8, 0.34, 2.9, 0.8
+_MORE_WIDTH = 4.0  # for each map beside the first
+_TWO_LINES_HEIGHT = 0.42
+_SPACING = {"wspace": 0.23}  # of a map's width, for the layer numbers of the next
 _DOTS_PER_INCH = 300
 
 
-def differences(results, baseline):
-    """Score minus baseline as the figure has it: the last layer on top.
+def colour_of(change):
+    """The colour of a square and that of the text on it.
 
     Args:
-        results: DataFrame, a row for each layer (index from 1), a column for each zone, percent.
-        baseline: float, percent.
+        change: float, points.
 
     Returns:
-        DataFrame in points.
+        (colour, ``white`` or ``black``), the first as ``#rrggbb``.
     """
-    return (results[list(ZONES)] - baseline).sort_index(ascending=False)
+    # Linear in the change and white at zero, however far the range goes on either side.
+    furthest = max(-LOWEST, HIGHEST)
+    inside = min(HIGHEST, max(LOWEST, change))
+    rgba = matplotlib.colormaps[COLOURS](0.5 + 0.5 * inside / furthest)
+    return matplotlib.colors.to_hex(rgba), "white" if _luminance(rgba) < _DARK else "black"
 
 
-def draw_map(axes, change, annotate=False):
-    """Draws the heatmap and its colour bar.
+# Below this luminance white stands out more than black does. Either way the contrast is 4.5 at
+# least, what the Web Content Accessibility Guidelines ask of text.
+_DARK = 0.179
+
+
+def _luminance(rgba):
+    """The relative luminance of an sRGB colour, 0 (black) to 1, as those guidelines define it."""
+    parts = [
+        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+        for value in rgba[:3]
+    ]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def draw_map(axes, panel, annotate=False):
+    """Draws the heatmap, without a colour bar.
 
     Colours are as far from white below zero as above it: +1 and -1 are equally strong, and zero
     is white although the range is not symmetric.
 
     Args:
         axes: matplotlib Axes.
-        change: DataFrame as ``differences`` gives it.
+        panel: Panel.
         annotate: whether to write each value into its square.
     """
+    change = panel.change
     seaborn.heatmap(
         change,
         ax=axes,
@@ -86,51 +109,128 @@ def draw_map(axes, change, annotate=False):
         linecolor="white",
         xticklabels=[zone.upper() for zone in change.columns],
         yticklabels=list(change.index),
-        cbar_kws={
-            "label": "Score minus baseline (points)",
-            "ticks": range(int(LOWEST), int(HIGHEST) + 1, 2),
-            "extend": _clipped_ends(change),
-            "aspect": max(12, 1.6 * len(change)),  # about as wide, however tall
-        },
+        cbar=False,
     )
     axes.set(xlabel="Masked zone", ylabel="Layer")
     axes.tick_params(axis="both", length=0)
     # White squares at the edge need a frame to be seen on white paper.
     for spine in axes.spines.values():
         spine.set(visible=True, color="0.6", linewidth=0.8)
-    if annotate:
-        _annotate(axes, change)
+    if annotate or panel.spread is not None:
+        _annotate(axes, panel)
+    if panel.unsure is not None:
+        _mark_unsure(axes, panel, annotate or panel.spread is not None)
+    if panel.title:
+        # A dollar sign is a dollar sign, not the start of a formula.
+        axes.set_title(panel.title.replace("$", r"\$"), pad=10)
     axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
 
 
-def _annotate(axes, change):
+def _annotate(axes, panel):
     """Writes the values into the squares (seaborn 0.12 forgets rows under matplotlib 3.8)."""
-    mesh = axes.collections[0]
     # Adding 0 turns -0.0, what rounding leaves of -0.04, into 0.0.
-    values = np.round(change.to_numpy(), 1) + 0.0
+    values = np.round(panel.change.to_numpy(), 1) + 0.0
     for (row, column), value in np.ndenumerate(values):
-        red, green, blue, _ = mesh.cmap(mesh.norm(value))
-        is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-        axes.text(
-            column + 0.5,
-            row + 0.5,
-            ("%.1f" % value).replace("-", "\N{MINUS SIGN}"),  # as on the colour bar
-            color="white" if is_dark else "black",
-            ha="center",
-            va="center_baseline",
-            size=9,
-        )
+
+        def write(text, height, size, value=value, at=column + 0.5):
+            style = dict(color=colour_of(value)[1], ha="center", va="center_baseline", size=size)
+            axes.text(at, height, text, **style)
+
+        text = ("%.1f" % value).replace("-", "\N{MINUS SIGN}")  # as on the colour bar
+        if panel.spread is None:
+            write(text, row + 0.5, 9)
+        else:
+            write(text, row + 0.35, 9)
+            write("\N{PLUS-MINUS SIGN}%.1f" % panel.spread.iloc[row, column], row + 0.73, 7)
 
 
-def _clipped_ends(change):
-    """At which ends the colour bar gets an arrow: where values lie beyond the range."""
-    below = bool((change.to_numpy() < LOWEST).any())
-    above = bool((change.to_numpy() > HIGHEST).any())
-    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
+def _mark_unsure(axes, panel, has_text):
+    """Puts a dot into the squares whose change is not significant: in a corner if there is text."""
+    rows, columns = np.nonzero(panel.unsure.to_numpy())
+    across, down = (0.87, 0.2) if has_text else (0.5, 0.5)
+    inks = [colour_of(value)[1] for value in panel.change.to_numpy()[rows, columns]]
+    axes.scatter(columns + across, rows + down, s=5 if has_text else 9, c=inks, linewidths=0)
+
+
+def _colour_bar(figure, all_axes, panels, metric):
+    """One colour bar for all maps, with arrows where values lie beyond its range."""
+    changes = np.concatenate([panel.change.to_numpy() for panel in panels])
+    ends = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
+    bar = figure.colorbar(
+        all_axes[-1].collections[0],
+        ax=all_axes if len(all_axes) > 1 else all_axes[0],
+        label="%s minus baseline (points)" % METRIC_LABELS[metric],
+        ticks=range(int(LOWEST), int(HIGHEST) + 1, 2),
+        extend=ends[bool((changes < LOWEST).any()), bool((changes > HIGHEST).any())],
+        aspect=max(12, 1.6 * max(len(panel.change) for panel in panels)),  # as wide, however tall
+    )
+    bar.outline.set_linewidth(0)
+
+
+def _write_letter(axes, letter):
+    """The letter of a map beside others, above its layer numbers, clear of the title."""
+    axes.annotate(
+        letter,
+        xy=(0, 1),
+        xycoords="axes fraction",
+        xytext=(-30, 10),
+        textcoords="offset points",
+        weight="bold",
+        size=14,
+    )
+
+
+def _footnotes(panels):
+    """What the marks in the squares mean, a line each."""
+    notes = []
+    if any(panel.unsure is not None for panel in panels):
+        notes.append("\N{BULLET} not significant (McNemar's exact test, Holm's correction, 5 %)")
+    if any(panel.spread is not None for panel in panels):
+        notes.append("\N{PLUS-MINUS SIGN} standard deviation over the runs")
+    return notes
+
+
+def maps_figure(panels, annotate=False, metric=None):
+    """The figure of one map or of several side by side, of a height that suits its layers.
+
+    Args:
+        panels: list of Panel. Two or more get the letters A, B, ... and share one colour bar.
+        annotate: whether to write each value into its square.
+        metric: a key of METRIC_LABELS, which names the score at the colour bar.
+
+    Returns:
+        matplotlib Figure.
+    """
+    row_height = _ROW_HEIGHT
+    if any(panel.spread is not None for panel in panels):
+        row_height = _TWO_LINES_HEIGHT
+    num_layers = max(len(panel.change) for panel in panels)
+    height = max(_LEAST_HEIGHT, _MARGINS + row_height * num_layers)
+    width = _WIDTH + _MORE_WIDTH * (len(panels) - 1)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height))
+        FigureCanvasAgg(figure)
+        all_axes = list(figure.subplots(1, len(panels), squeeze=False, gridspec_kw=_SPACING)[0])
+        for letter, axes, panel in zip(string.ascii_uppercase, all_axes, panels):
+            draw_map(axes, panel, annotate)
+            if len(panels) > 1:
+                _write_letter(axes, letter)
+        _colour_bar(figure, all_axes, panels, metric)
+        for number, note in enumerate(_footnotes(panels)):
+            all_axes[0].annotate(
+                note,
+                xy=(0, 0),
+                xycoords="axes fraction",
+                xytext=(0, -48 - 13 * number),
+                textcoords="offset points",
+                size=9,
+                va="top",
+            )
+    return figure
 
 
 def map_figure(results, baseline, title=None, annotate=False):
-    """The figure of one map, of a height that suits its layers.
+    """The figure of one map.
 
     Args:
         results: DataFrame as for ``differences``.
@@ -141,16 +241,7 @@ def map_figure(results, baseline, title=None, annotate=False):
     Returns:
         matplotlib Figure.
     """
-    height = max(_LEAST_HEIGHT, _MARGINS + _ROW_HEIGHT * len(results))
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH, height))
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        draw_map(axes, differences(results, baseline), annotate)
-        if title:
-            # A dollar sign is a dollar sign, not the start of a formula.
-            axes.set_title(title.replace("$", r"\$"), pad=10)
-    return figure
+    return maps_figure([Panel(differences(results, baseline), title)], annotate)
 
 
 def save_figure(figure, path, what="figure file"):
@@ -193,13 +284,28 @@ its score minus the baseline. Dark red: the reader needs that zone there.
   python visualize_att_zone.py results.csv 80.567 squad.pdf
 
 reads results.csv (written by get_results.py) and draws squad.pdf. The baseline is the same score
-with nothing masked, in percent: "exact" of eval_squad.py for predictions.json."""
+with nothing masked, in percent: "exact" of eval_squad.py for predictions.json. The table
+results_significance.csv (get_results.py --baseline) in its place holds the baseline, too, and
+gives a dot to the squares that are not significantly different from it:
+
+  python visualize_att_zone.py results.csv results_significance.csv squad.pdf
+
+Two maps with one colour bar:
+
+  python visualize_att_zone.py a.csv 80.567 both.pdf --side-by-side b.csv --other-baseline 80.901"""
 
 
 def _parser():
     parser = command_line.ArgumentParser(description=_DESCRIPTION)
-    parser.add_argument("results_file", help="the table of scores, written by get_results.py")
-    parser.add_argument("baseline", help="the score with nothing masked, for example 80.567")
+    parser.add_argument(
+        "results_file",
+        help="the table of scores, written by get_results.py: results.csv, or results_long.csv "
+        "(the mean over its runs is drawn)",
+    )
+    parser.add_argument(
+        "baseline",
+        help="the score with nothing masked, for example 80.567; or results_significance.csv",
+    )
     parser.add_argument(
         "figure_file", help="the figure to write; its ending is the format: .pdf, .png or .svg"
     )
@@ -207,36 +313,64 @@ def _parser():
         "--annot", action="store_true", help="write the values into the squares, too"
     )
     parser.add_argument("--title", metavar="TEXT", help="a line above the map")
+    parser.add_argument(
+        "--metric",
+        choices=("exact", "f1"),
+        help="the score of the table, to name it at the colour bar; of results_long.csv, the "
+        "column to draw (default: exact). The baseline must be the same score",
+    )
+    parser.add_argument(
+        "--std",
+        action="store_true",
+        help="write the values and, below them, their standard deviations over runs: those of "
+        "results%s.csv beside results.csv, or of results_long.csv" % STD_ENDING,
+    )
+    parser.add_argument(
+        "--side-by-side", metavar="FILE", help="draw the map of this table, too, as B beside A"
+    )
+    parser.add_argument(
+        "--other-baseline",
+        metavar="BASELINE",
+        help="the baseline of that table (default: the same number)",
+    )
+    parser.add_argument("--other-title", metavar="TEXT", help="a line above that map")
     return parser
 
 
-def _baseline(text, results: pd.DataFrame):
-    """The baseline score that the user typed."""
-    try:
-        value = float(text)
-    except ValueError:
+def _check(options):
+    for name in ("other_baseline", "other_title"):
+        if getattr(options, name) is not None and options.side_by_side is None:
+            raise UserError(
+                "--%s needs a second table; add --side-by-side FILE" % name.replace("_", "-")
+            )
+    is_table = options.baseline.lower().endswith(".csv")
+    if options.side_by_side and is_table and options.other_baseline is None:
         raise UserError(
-            "baseline: %r is not a number; give the score of the unmasked run, such as 80.567"
-            % text
+            "--side-by-side: %s is the baseline of the first table only; add --other-baseline"
+            % options.baseline
         )
-    if not 0 <= value <= 100 or math.isnan(value):
-        raise UserError("baseline: %s is not a score from 0 to 100" % text)
-    if 0 < value <= 1 < results.to_numpy().max():
-        raise UserError(
-            "baseline: %s looks like a fraction, and the table has percent; is it %.5g?"
-            % (text, 100 * value)
-        )
-    return value
 
 
 def main(argv=None):
     """Runs the script; see ``--help``."""
     options = _parser().parse_args(argv)
+    _check(options)
     format_of(options.figure_file)
     files.check_writable(options.figure_file, "figure file")
-    results = read_results(options.results_file)
-    baseline = _baseline(options.baseline, results)
-    save_figure(map_figure(results, baseline, options.title, options.annot), options.figure_file)
+    panels = [read_panel(options.results_file, options.baseline, options, options.title)]
+    if options.side_by_side is not None:
+        panels.append(
+            read_panel(
+                options.side_by_side,
+                options.other_baseline or options.baseline,
+                options,
+                options.other_title,
+                "--side-by-side",
+                "--other-baseline" if options.other_baseline else "baseline",
+            )
+        )
+    figure = maps_figure(panels, options.annot, options.metric)
+    save_figure(figure, options.figure_file)
     print("wrote " + options.figure_file)
 
 

@@ -1,9 +1,9 @@
 """Runs the whole protocol on the embedded default: `make demo`, or `python -m demo.run`.
 
 It generates a small data set, trains a tiny BERT from scratch, measures it, decodes it again with
-each zone masked in each layer, and draws the map. On two cores this takes some three minutes.
-Stop it whenever you like: the same command goes on where it was, and does again only what is
-missing or was made with other settings.
+each zone masked in each layer, draws the map, and writes a report in which to look behind it. On
+two cores this takes some three minutes. Stop it whenever you like: the same command goes on where
+it was, and does again only what is missing or was made with other settings.
 """
 
 import dataclasses
@@ -24,6 +24,7 @@ import command_line
 import eval_squad
 import files
 import get_results
+import report
 import visualize_att_zone
 from command_line import UserError
 from demo import biographies
@@ -122,6 +123,7 @@ class Demo:
         self.model_dir, self.prediction_dir = path("model"), path("prediction")
         self.metrics_file, self.results_file = path("metrics.json"), path("results.csv")
         self.figures = [path("heatmap.pdf"), path("heatmap.png")]
+        self.report_file = path("report.html")
 
         checkpoint = files.join(self.model_dir, "model.ckpt-%d" % settings.num_train_steps)
         self._model = [checkpoint + ".index", checkpoint + ".data-00000-of-00001"]
@@ -139,6 +141,7 @@ class Demo:
             self._sweeping(),
             self._collecting(),
             self._drawing(),
+            self._reporting(),
         ]
 
     def show(self):
@@ -148,6 +151,7 @@ class Demo:
         for path, what in (
             (self.figures[0], "the figure"),
             (self.figures[1], "the same as an image"),
+            (self.report_file, "the report: open it in a browser and click the squares"),
             (self.results_file, "exact match of every cell"),
             (self.metrics_file, "exact match and F1 with nothing masked"),
             (self.prediction_dir, "the answers, one file for each cell"),
@@ -250,6 +254,15 @@ class Demo:
             inputs=[self.results_file, self.metrics_file],
             outputs=self.figures,
             action=action,
+        )
+
+    def _reporting(self):
+        return Step(
+            "report",
+            "Writing the report",
+            inputs=[self.dev_file, self._predictions, *self._cell_files],
+            outputs=[self.report_file],
+            action=lambda: _call(report, self.prediction_dir, self.dev_file, self.report_file),
         )
 
     # What they call -----------------------------------------------------------------------------

@@ -55,16 +55,19 @@ def write_records(path, features, is_training):
         features: squad.Feature objects, in the order in which they are to be read.
         is_training: whether to write the answer's positions too.
     """
-    specs = _specs(is_training)
     with files.write_whole(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
         for feature in features:
-            stored = {}
-            for spec in specs:
-                value = getattr(feature, spec.name)
-                numbers = value if spec.per_token else [value]
-                stored[spec.name] = tf.train.Feature(int64_list=tf.train.Int64List(value=numbers))
-            example = tf.train.Example(features=tf.train.Features(feature=stored))
-            writer.write(example.SerializeToString())
+            writer.write(make_record(feature, is_training))
+
+
+def make_record(feature, is_training):
+    """A window as bytes, which parse_record reads again."""
+    stored = {}
+    for spec in _specs(is_training):
+        value = getattr(feature, spec.name)
+        numbers = value if spec.per_token else [value]
+        stored[spec.name] = tf.train.Feature(int64_list=tf.train.Int64List(value=numbers))
+    return tf.train.Example(features=tf.train.Features(feature=stored)).SerializeToString()
 
 
 def parse_record(record, is_training):
@@ -112,7 +115,9 @@ def _padded_shapes(is_training, max_seq_length):
     return shapes
 
 
-def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_shapes):
+def training_input_fn(
+    path, max_seq_length, lengths, seed, steps_done, static_shapes, num_replicas=1
+):
     """The input function for training: endless batches in a seeded random order.
 
     Batches are padded to ``max_seq_length``; the model trims them to their longest window.
@@ -123,6 +128,8 @@ def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_sh
         seed: fixes the order.
         steps_done: batches to leave out, so that training that was stopped goes on where it was.
         static_shapes: for TPUs; makes no groups, since nothing is trimmed there.
+        num_replicas: devices that share a batch. Each batch is cut into as many parts, which come
+            one after another.
     """
     shapes = _padded_shapes(True, max_seq_length)
     edges = [] if static_shapes else _length_groups(lengths)
@@ -143,7 +150,11 @@ def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_sh
             )
         else:
             data = data.padded_batch(batch_size, shapes, drop_remainder=True)
-        return data.skip(steps_done).prefetch(2)
+        data = data.skip(steps_done)
+        if num_replicas > 1:
+            data = data.apply(tf.data.experimental.unbatch())
+            data = data.batch(batch_size // num_replicas, drop_remainder=True)
+        return data.prefetch(2)
 
     return input_fn
 
@@ -154,22 +165,47 @@ def _length_groups(lengths, groups=6):
     return sorted({int(edge) for edge in edges if min(lengths) < edge <= max(lengths)})
 
 
-def prediction_input_fn(path, max_seq_length, skip=0, static_shapes=False):
+def prediction_input_fn(path, max_seq_length, static_shapes=False):
     """The input function for prediction: the windows in order, padded to ``max_seq_length``.
 
     Args:
         path: a file of write_records.
-        skip: windows at the start to leave out, because their results are known.
         static_shapes: for TPUs; every batch is full, so the windows must be a multiple of it.
     """
-    shapes = _padded_shapes(False, max_seq_length)
 
     def input_fn(params):
-        data = tf.data.TFRecordDataset(path).skip(skip)
-        data = data.map(_parser(False), num_parallel_calls=2)
-        size = params["batch_size"]
-        # One window at a time is always a full batch; the model makes use of knowing it.
-        full = static_shapes or size == 1
-        return data.padded_batch(size, shapes, drop_remainder=full).prefetch(2)
+        data = tf.data.TFRecordDataset(path).map(_parser(False), num_parallel_calls=2)
+        return _batches(data, params["batch_size"], max_seq_length, static_shapes).prefetch(2)
 
     return input_fn
+
+
+def queue_input_fn(chunks, max_seq_length):
+    """The input function for prediction chunk by chunk; no batch has windows of two chunks.
+
+    Not for TPUs: it takes Python on the host.
+
+    Args:
+        chunks: a queue.Queue of lists of make_record's bytes. It is asked for the next chunk when
+            all batches of the last one were read, and waits until there is one.
+    """
+
+    def input_fn(params):
+        def batches_of(chunk):
+            data = tf.data.Dataset.from_tensor_slices(chunk).map(_parser(False))
+            return _batches(data, params["batch_size"], max_seq_length, False)
+
+        return tf.data.Dataset.from_generator(
+            lambda: (np.array(chunk, object) for chunk in iter(chunks.get, None)),
+            tf.string,
+            [None],
+        ).flat_map(batches_of)
+
+    return input_fn
+
+
+def _batches(windows, size, max_seq_length, static_shapes):
+    # One window at a time is always a full batch; the model makes use of knowing it.
+    full = static_shapes or size == 1
+    shapes = _padded_shapes(False, max_seq_length)
+    return windows.padded_batch(size, shapes, drop_remainder=full)

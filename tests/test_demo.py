@@ -343,7 +343,7 @@ def test_killed_started_again_and_run_twice(tmp_path):
 
     killed = demo(*flags, start_new_session=True)
     for line in killed.stdout:
-        if line.startswith("[2/6]"):
+        if line.startswith("[2/7]"):
             break
     time.sleep(1)
     os.killpg(killed.pid, signal.SIGKILL)
@@ -365,9 +365,13 @@ def test_killed_started_again_and_run_twice(tmp_path):
     assert (output / "heatmap.pdf").read_bytes().startswith(b"%PDF")
     assert (output / "heatmap.png").read_bytes().startswith(b"\x89PNG")
 
+    assert b"<!DOCTYPE html>" in (output / "report.html").read_bytes()[:20]
+    for name in ("heatmap.pdf", "report.html"):
+        assert "  %s " % name in text
+
     (output / "heatmap.png").unlink()
     once_more = demo(*flags)
     text, errors = once_more.communicate()
     assert once_more.returncode == 0, errors
-    assert text.count("done before") == 5
+    assert text.count("done before") == 6
     assert (output / "heatmap.png").exists()

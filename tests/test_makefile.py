@@ -37,6 +37,13 @@ def make(machine):
         ("demo", ["-m demo.run"]),
         ("lint", ["-m ruff check .", "-m ruff format --check ."]),
         ("setup", []),
+        (
+            "setup-ray",
+            [
+                "-m pip install -q --disable-pip-version-check -r requirements.txt "
+                "-r requirements-ray.txt"
+            ],
+        ),
     ],
 )
 def test_targets_set_up_what_is_missing_and_then_run(make, machine, target, commands):
@@ -65,7 +72,7 @@ def test_arguments_are_passed_on(make, machine):
 def test_help_is_the_default_and_names_every_target(make, machine):
     shown = make()
     assert shown.returncode == 0
-    for target in ("setup", "demo", "test", "lint", "clean"):
+    for target in ("setup", "setup-ray", "demo", "test", "lint", "clean"):
         assert "make %s " % target in shown.stdout
     assert machine.calls() == []
 

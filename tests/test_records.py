@@ -55,7 +55,7 @@ def training_batches(windows, count, seed=1, steps_done=0, static_shapes=False):
 
 def test_a_window_is_read_as_it_was_written(windows):
     path, lengths = windows
-    found = batches(records.prediction_input_fn(path, LENGTH, skip=3), 1, batch_size=1)[0]
+    found = batches(records.prediction_input_fn(path, LENGTH), 4, batch_size=1)[3]
     expected, length = window(4, lengths[3]), lengths[3]
     for name in ("input_ids", "segment_ids", "token_roles"):
         assert found[name][0, :length].tolist() == getattr(expected, name)

@@ -1,0 +1,75 @@
+"""A folder of predictions -> one HTML file that shows the map and the questions behind it.
+
+What the page holds is gathered in report_page/contents.py; how it looks stands beside it.
+"""
+
+import command_line
+import data_sets
+import files
+from report_page import contents, page
+
+# Mail takes files of some 20 MB at most, of which encoding eats a quarter.
+_LARGE = 15e6
+
+_DESCRIPTION = """\
+Writes a report to look at: the map, and behind each square the questions that the mask broke or
+mended, with their passages and answers.
+
+  python report.py prediction squad/dev-v1.1.json report.html
+
+reads the predictions of the cells and of the baseline in prediction (written by decode_squad.sh)
+and the questions. The page is one file, which works from disk and by mail. With n-best lists of
+the cells (bash decode_squad.sh -- --write_nbest=True) it sorts by the confidence that the mask
+took; without, by that of the baseline alone."""
+
+
+def _parser():
+    parser = command_line.ArgumentParser(description=_DESCRIPTION)
+    parser.add_argument("prediction_folder", help="the folder with the prediction files")
+    parser.add_argument("data_file", help="the questions, with their gold answers")
+    parser.add_argument("report_file", help="the page to write, ending in .html")
+    parser.add_argument(
+        "--baseline",
+        metavar="FILE",
+        help="the predictions with nothing masked (default: predictions.json in that folder); "
+        "nbest_predictions.json is looked for beside it",
+    )
+    parser.add_argument(
+        "--dataset",
+        choices=data_sets.NAMES,
+        help="whose metric to score by (default: told from the data file)",
+    )
+    parser.add_argument(
+        "--title", metavar="TEXT", help="the heading (default: of the data file's name)"
+    )
+    return parser
+
+
+def main(argv=None):
+    """Runs the script; see ``--help``."""
+    options = _parser().parse_args(argv)
+    if not options.report_file.lower().endswith((".html", ".htm")):
+        raise command_line.UserError(
+            "report file: %s does not end in .html, by which browsers know it" % options.report_file
+        )
+    files.check_writable(options.report_file, "report file")
+    gathered = contents.gather(
+        options.prediction_folder,
+        options.data_file,
+        options.baseline,
+        options.title,
+        options.dataset,
+    )
+    html = page.render(gathered)
+    files.write_bytes(options.report_file, html, "report file")
+    if gathered["missing"]:
+        print("empty in it, for lack of a file: " + ", ".join(gathered["missing"]))
+    size = "%.1f MB" % (len(html) / 1e6)
+    print(
+        "wrote %s (%s%s)"
+        % (options.report_file, size, ", large for mail" if len(html) > _LARGE else "")
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main)
