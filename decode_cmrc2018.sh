@@ -28,6 +28,7 @@ PREDICT_FILE=${PREDICT_FILE:-}               # empty: cmrc2018_dev.json in CMRC_
 DO_LOWER_CASE=${DO_LOWER_CASE:-True}         # as Chinese BERT was trained
 MAX_SEQ_LENGTH=${MAX_SEQ_LENGTH:-512}
 DOC_STRIDE=${DOC_STRIDE:-128}
+SEED=${SEED:-}                               # if it was set for training: the same
 # Changes no answer, only memory and speed. Empty: 32 on a TPU, else run_squad.py's own.
 PREDICT_BATCH_SIZE=${PREDICT_BATCH_SIZE:-}
 

@@ -29,6 +29,7 @@ DO_LOWER_CASE=${DO_LOWER_CASE:-False}        # True for uncased BERT only
 VERSION_2=${VERSION_2:-False}                # True for SQuAD 2.0
 MAX_SEQ_LENGTH=${MAX_SEQ_LENGTH:-512}
 DOC_STRIDE=${DOC_STRIDE:-128}
+SEED=${SEED:-}                               # if it was set for training: the same
 # Changes no answer, only memory and speed. Empty: 32 on a TPU, else run_squad.py's own.
 PREDICT_BATCH_SIZE=${PREDICT_BATCH_SIZE:-}
 

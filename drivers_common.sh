@@ -105,7 +105,10 @@ choose_data_set() {
 choose_places() {
     boolean USE_TPU DO_LOWER_CASE
     place BERT_DIR "bert/$BERT_NAME"
-    place MODEL_OUTPUT_DIR "output/$DATASET"
+    case $SEED in *[!0-9]*) fail "SEED is '$SEED'; give a whole number, such as SEED=1" ;; esac
+    # A run whose seed the user chose has places of its own, so that several runs stand side by side.
+    RUN=${SEED:+_seed$SEED}
+    place MODEL_OUTPUT_DIR "output/$DATASET$RUN"
     [ "$USE_TPU" = False ] || [ -n "$TPU_NAME" ] ||
         fail "TPU_NAME is not set; say TPU_NAME=your-tpu, or USE_TPU=False to run on a GPU or CPU"
     TRAIN_FILE=${TRAIN_FILE:-$DATA_DIR/$TRAIN_NAME}
@@ -174,7 +177,7 @@ train() {
     run_squad --do_train=True "--train_file=$TRAIN_FILE" \
         "--init_checkpoint=$BERT_DIR/bert_model.ckpt" \
         "--train_batch_size=$TRAIN_BATCH_SIZE" "--learning_rate=$LEARNING_RATE" \
-        "--num_train_epochs=$NUM_TRAIN_EPOCHS" "--random_seed=$SEED" \
+        "--num_train_epochs=$NUM_TRAIN_EPOCHS" "--random_seed=${SEED:-12345}" \
         --do_predict=True "${FLAGS[@]}" "$@"
 
     cat <<END
@@ -183,7 +186,7 @@ The trained reader and its answers are in $MODEL_OUTPUT_DIR
 Next, its exact match, which is the baseline of the map:
     $(quoted "$PYTHON" "${HERE}eval_$DATASET.py" "$PREDICT_FILE" "$MODEL_OUTPUT_DIR/predictions.json")
 then the cells, with the same variables:
-    $(quoted bash "${HERE}decode_$DATASET.sh")
+    $(quoted ${SEED:+"SEED=$SEED"} bash "${HERE}decode_$DATASET.sh")
 END
 }
 
@@ -201,7 +204,7 @@ decode() {
     done
     choose_data_set "$data_set"
     choose_places
-    place PREDICTION_DIR "prediction$SUFFIX"
+    place PREDICTION_DIR "prediction$SUFFIX$RUN"
     require_file "$PREDICT_FILE" "$TO_FETCH"
     for file in vocab.txt bert_config.json; do
         require_file "$BERT_DIR/$file" "set BERT_DIR to what train_$DATASET.sh had"
@@ -217,7 +220,7 @@ decode() {
     run_squad --do_sweep=True ${zones:+"--mask_zone=$zones"} "--prediction_dir=$PREDICTION_DIR" \
         "${FLAGS[@]}" "$@"
 
-    results=("$PYTHON" "${HERE}get_results.py" "$PREDICTION_DIR" "results$SUFFIX.csv")
+    results=("$PYTHON" "${HERE}get_results.py" "$PREDICTION_DIR" "results$SUFFIX$RUN.csv")
     if [ "$PREDICT_FILE" != squad/dev-v1.1.json ]; then results+=("--data-file=$PREDICT_FILE"); fi
     if [ "$DATASET" != squad ]; then results+=("--dataset=$DATASET"); fi
     cat <<END

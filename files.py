@@ -53,6 +53,18 @@ def is_directory(path):
     return _gfile().isdir(path) if _is_remote(path) else os.path.isdir(path)
 
 
+def directory_of(path):
+    """The directory that a file is in: ``.`` for a bare name."""
+    return os.path.dirname(str(path)) or "."
+
+
+def modified(path):
+    """When the file was last written, in seconds since 1970."""
+    if _is_remote(path):
+        return _gfile().stat(path).mtime_nsec / 1e9
+    return os.path.getmtime(path)
+
+
 def list_directory(path):
     """The sorted names in a directory."""
     names = _gfile().listdir(path) if _is_remote(path) else os.listdir(path)

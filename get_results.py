@@ -1,22 +1,30 @@
 """Sixty prediction files -> results.csv: the score of every cell of the map, layer by layer.
 
+Several runs give their mean, and a baseline gives each cell's significance beside it.
+
 The table is read and written here (``read_results``, ``write_results``), so that whoever draws or
 compares it agrees on its form.
 """
 
 import csv
 import io
-from typing import Dict, List
+import os
+from typing import Dict, List, NamedTuple, Optional
 
 import pandas as pd
 
 import attention_zones
 import command_line
 import data_sets
+import doubts
 import files
-from attention_zones import PREDICTIONS, ZONES, Cell
+import several_runs
+import significance_table
+from attention_zones import BASELINE, PREDICTIONS, ZONES, Cell
 from command_line import UserError
 from eval_squad import summary
+from progress import say
+from significance import LEVEL
 from squad.metric import Scores, read_predictions
 
 COLUMNS = ("layer",) + ZONES
@@ -95,18 +103,59 @@ def _remedy(zones):
     return "; ".join("bash decode_squad.sh " + zone for zone in ZONES if zone in zones)
 
 
-def score_cells(folder, cells, development) -> Dict[Cell, Scores]:
-    """The scores of the cells' prediction files, question by question.
+class Run(NamedTuple):
+    """What one folder of prediction files says.
+
+    Attributes:
+        folder: its path.
+        answers: dict Cell -> list of str, in the data's order.
+        scores: dict Cell -> Scores.
+        baseline: Scores of the baseline's file, or None if there is none.
+    """
+
+    folder: str
+    answers: Dict[Cell, List[str]]
+    scores: Dict[Cell, Scores]
+    baseline: Optional[Scores]
+
+
+def read_run(
+    folder, cells, development, baseline_path=None, is_needed=True, reads_cls=False
+) -> Run:
+    """Reads and scores the prediction files of a folder, and says on stderr what is odd there.
+
+    Args:
+        folder: its path.
+        cells: the cells to read.
+        development: see data_sets.development_set.
+        baseline_path: the answers with nothing masked, or None.
+        is_needed: whether to refuse a faulty file of the baseline, or only warn of it.
+        reads_cls: see doubts.doubts.
 
     Raises:
         UserError: a file is not JSON, or does not fit the development set.
     """
-    scores = {}
+    answers, scores = {}, {}
     for cell in cells:
         path = files.join(folder, attention_zones.file_name(PREDICTIONS, cell))
-        predictions = read_predictions(path)
-        scores[cell] = development.score(predictions, "prediction file: %s" % path)
-    return scores
+        answers[cell], scores[cell] = _read_and_score(path, development, "prediction file")
+    baseline_answers = baseline = None
+    if baseline_path is not None:
+        try:
+            baseline_answers, baseline = _read_and_score(baseline_path, development, "--baseline")
+        except UserError as error:
+            if is_needed:
+                raise
+            say("WARNING: the cells are not compared with the baseline: %s" % error)
+    for doubt in doubts.doubts(folder, answers, baseline_answers, baseline_path, reads_cls):
+        say("WARNING: " + doubt)
+    return Run(folder, answers, scores, baseline)
+
+
+def _read_and_score(path, development, what):
+    predictions = read_predictions(path, what)
+    source = "%s: %s" % (what, path)
+    return development.in_order(predictions, source), development.score(predictions, source)
 
 
 # The table --------------------------------------------------------------------------------------
@@ -234,7 +283,17 @@ collects the scores in a table, one row for each layer, numbered from 1.
   python get_results.py prediction results.csv
 
 reads prediction/{first}, ... (written by decode_squad.sh) and
-{data}, writes results.csv and prints the table.""".format(
+{data}, writes results.csv and prints the table.
+
+  python get_results.py prediction results.csv --baseline output/squad/predictions.json
+
+writes results_significance.csv, too: how many answers each masked cell broke and
+mended, the change of EM with its 95 % interval, and McNemar's exact test.
+
+  python get_results.py prediction_seed1 prediction_seed2 results.csv
+
+writes the mean over the runs, results_std.csv (the sample standard deviation) and
+results_long.csv (EM and F1 of each run).""".format(
     zones=", ".join(ZONES),
     first=attention_zones.file_name(PREDICTIONS, Cell(0, ZONES[0])),
     data=_DATA_FILE,
@@ -243,8 +302,19 @@ reads prediction/{first}, ... (written by decode_squad.sh) and
 
 def _parser():
     parser = command_line.ArgumentParser(description=_DESCRIPTION)
-    parser.add_argument("prediction_folder", help="the folder with the prediction files")
+    parser.add_argument(
+        "prediction_folders",
+        nargs="+",
+        metavar="prediction_folder",
+        help="the folder with the prediction files; several for several runs",
+    )
     parser.add_argument("results_file", help="the table to write, in CSV")
+    parser.add_argument(
+        "--baseline",
+        metavar="FILE",
+        help="the answers with nothing masked, to compare each cell with; for several runs the "
+        "name that this file has in each folder: predictions.json",
+    )
     parser.add_argument(
         "--use-f1", action="store_true", help="collect F1 (default: exact match, EM)"
     )
@@ -277,18 +347,99 @@ def _show(table, label):
     print("%s, layer by layer, with the zone of the column masked:\n\n%s\n" % (label, shown))
 
 
+def _check_options(options):
+    if options.baseline and options.use_f1:
+        raise UserError("--baseline: it is exact match that is tested; leave out --use-f1")
+    outputs = [options.results_file]
+    if len(options.prediction_folders) > 1:
+        several_runs.check_names(options.prediction_folders)
+        outputs += [beside(options.results_file, ending) for ending in ("std", "long")]
+    if options.baseline:
+        outputs.append(beside(options.results_file, "significance"))
+    for path in outputs:
+        files.check_writable(path, "results file")
+
+
+def beside(path, ending):
+    """The file of that ending beside a results file: results.csv -> results_std.csv."""
+    stem, suffix = os.path.splitext(path)
+    return "%s_%s%s" % (stem, ending, suffix)
+
+
+def _baselines(options):
+    """For each folder its file of the baseline's answers, or None."""
+    folders, name = options.prediction_folders, options.baseline
+    if name is None:
+        # The decoding leaves it with the cells; it is read only to find what is odd.
+        paths = [
+            files.join(folder, attention_zones.file_name(PREDICTIONS, BASELINE))
+            for folder in folders
+        ]
+        return [path if files.exists(path) else None for path in paths]
+    if len(folders) == 1:
+        return [name]
+    if name != os.path.basename(name):
+        raise UserError(
+            "--baseline: %s is one file, and each of %d runs has a baseline of its own; give the "
+            "name that it has in each folder: --baseline predictions.json" % (name, len(folders))
+        )
+    return [files.join(folder, name) for folder in folders]
+
+
+def _write_significance(path, runs):
+    cells = [{cell: scores.exact for cell, scores in run.scores.items()} for run in runs]
+    if len(runs) == 1:
+        table = significance_table.table_of_run(runs[0].baseline.exact, cells[0])
+    else:
+        table = significance_table.table_of_runs([run.baseline.exact for run in runs], cells)
+    significance_table.write_significance(path, table)
+    return (
+        "Baseline %s; %d of %d cells differ from it significantly (p < %g after Holm's correction)"
+        % (format_score(table["baseline"][0]), table["significant"].sum(), len(table), LEVEL)
+    )
+
+
+def _write(options, runs, has_answer):
+    """Writes every table; returns that of results_file and what to say of them, line by line."""
+    tables = {
+        metric: [table_of(run.scores, has_answer, metric) for run in runs]
+        for metric in ("exact", "f1")
+    }
+    chosen = tables["f1" if options.use_f1 else "exact"]
+    path = options.results_file
+    table = several_runs.mean(chosen)
+    write_results(path, table)
+    said = ["wrote " + path]
+    if len(runs) > 1:
+        write_results(beside(path, "std"), several_runs.deviation(chosen))
+        folders = options.prediction_folders
+        several_runs.write_long(beside(path, "long"), folders, tables["exact"], tables["f1"])
+        said.append("wrote %s and %s" % (beside(path, "std"), beside(path, "long")))
+    if options.baseline:
+        said.insert(0, _write_significance(beside(path, "significance"), runs))
+        said.append("wrote " + beside(path, "significance"))
+    return table, said
+
+
 def main(argv=None):
     """Runs the script; see ``--help``."""
     options = _parser().parse_args(argv)
-    files.check_writable(options.results_file, "results file")
-    cells = find_cells(options.prediction_folder)
+    _check_options(options)
+    folders = options.prediction_folders
+    cells = [find_cells(folder) for folder in folders]
+    several_runs.check_cells(folders, cells)
     development = _development_set(options.data_file, options.dataset)
-    scores = score_cells(options.prediction_folder, cells, development)
-    table = table_of(scores, development.has_answer, "f1" if options.use_f1 else "exact")
-    write_results(options.results_file, table)
+    # In CMRC 2018 the scores are shares of a whole that [CLS] is part of.
+    reads_cls = not development.has_answer.all() or development.format_name != "SQuAD"
+    runs = [
+        read_run(folder, cells[0], development, baseline, bool(options.baseline), reads_cls)
+        for folder, baseline in zip(folders, _baselines(options))
+    ]
+    table, said = _write(options, runs, development.has_answer)
     metric = "F1" if options.use_f1 else "Exact match"
-    _show(table, "%s in percent over %d questions" % (metric, len(development)))
-    print("wrote " + options.results_file)
+    of_runs = " (mean of %d runs)" % len(runs) if len(runs) > 1 else ""
+    _show(table, "%s in percent over %d questions%s" % (metric, len(development), of_runs))
+    print("\n".join(said))
 
 
 if __name__ == "__main__":

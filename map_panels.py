@@ -168,7 +168,9 @@ def read_significance(path, what="baseline"):
                     row["zone"],
                     float(row["baseline"]),
                     float(row["score"]),
-                    {"true": True, "false": False}[row["significant"].strip().lower()],
+                    {"1": True, "true": True, "0": False, "false": False}[
+                        row["significant"].strip().lower()
+                    ],
                 )
                 for row in rows
             ],

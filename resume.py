@@ -79,6 +79,18 @@ class FinishedFiles:
         ]
 
 
+def records(directory):
+    """What FinishedFiles noted in a directory: file name -> dict with ``run`` and ``sha256``.
+
+    It is empty where the files were put together by hand.
+    """
+    folder = files.join(directory, FOLDER, _FINISHED)
+    if not files.is_directory(folder):
+        return {}
+    names = [name for name in files.list_directory(folder) if name.endswith(".json")]
+    return {name: files.read_json(files.join(folder, name)) for name in names}
+
+
 def _sha256(content):
     return hashlib.sha256(content).hexdigest()
 

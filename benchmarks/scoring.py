@@ -14,7 +14,7 @@ import time
 
 import command_line
 import get_results
-from attention_zones import PREDICTIONS, cells_of, file_name
+from attention_zones import BASELINE, PREDICTIONS, cells_of, file_name
 
 QUESTIONS, LAYERS = 10570, 12
 QUESTIONS_OF_A_PASSAGE = 5
@@ -37,7 +37,7 @@ def make_files(folder):
         paragraphs.append({"context": " ".join(passage), "qas": qas})
     document = {"version": "1.1", "data": [{"title": "x", "paragraphs": paragraphs}]}
     (folder / "dev.json").write_text(json.dumps(document))
-    for cell in cells_of(LAYERS):
+    for cell in [BASELINE] + cells_of(LAYERS):
         predictions = {}
         for key, texts in golds.items():
             start = rng.randrange(110)
@@ -52,14 +52,16 @@ def main(argv=None):
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         make_files(folder)
-        started = time.perf_counter()
-        get_results.main(
-            [str(folder), str(folder / "results.csv"), "--data-file", str(folder / "dev.json")]
-        )
-        print(
-            "%d files of %d answers: %.1f s"
-            % (5 * LAYERS, QUESTIONS, time.perf_counter() - started)
-        )
+        argv = [str(folder), str(folder / "results.csv"), "--data-file", str(folder / "dev.json")]
+        baseline = ["--baseline", str(folder / file_name(PREDICTIONS, BASELINE))]
+        for more, label in ((baseline, "with"), ([], "without")):
+            started = time.perf_counter()
+            get_results.main(argv + more)
+            seconds = time.perf_counter() - started
+            print(
+                "%d files of %d answers, %s significance: %.1f s"
+                % (5 * LAYERS, QUESTIONS, label, seconds)
+            )
     return 0
 
 

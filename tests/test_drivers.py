@@ -167,7 +167,28 @@ def test_edited_variables_count(project):
     assert edited != text
     script.write_text(edited)
     assert project.run("train_squad.sh").returncode == 0
-    assert project.flags()["random_seed"] == "99"
+    flags = project.flags()
+    assert (flags["random_seed"], flags["output_dir"]) == ("99", "output/squad_seed99")
+
+
+def test_a_seed_gives_training_a_place_of_its_own(project):
+    run = project.run("train_squad.sh", SEED="3")
+    assert "SEED=3 bash decode_squad.sh" in run.stdout
+    assert project.flags()["output_dir"] == "output/squad_seed3"
+
+
+def test_a_seed_gives_decoding_places_of_its_own(project):
+    (project.root / "output" / "squad_seed3").mkdir(parents=True)
+    run = project.run("decode_squad.sh", SEED="3")
+    assert run.returncode == 0, run.stderr
+    flags = project.flags()
+    assert flags["output_dir"] == "output/squad_seed3"
+    assert flags["prediction_dir"] == "prediction_seed3"
+    assert "prediction_seed3 results_seed3.csv" in run.stdout
+
+
+def test_a_seed_that_is_no_number_is_refused(project):
+    assert "SEED is '../x'" in project.run("train_squad.sh", SEED="../x").stderr
 
 
 def test_squad_2_has_files_of_its_own(project):
