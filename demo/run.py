@@ -122,6 +122,7 @@ class Demo:
         self.vocab_file, self.config_file = path("vocab.txt"), path("bert_config.json")
         self.model_dir, self.prediction_dir = path("model"), path("prediction")
         self.metrics_file, self.results_file = path("metrics.json"), path("results.csv")
+        self.significance_file = path("results_significance.csv")
         self.figures = [path("heatmap.pdf"), path("heatmap.png")]
         self.report_file = path("report.html")
 
@@ -153,13 +154,14 @@ class Demo:
             (self.figures[1], "the same as an image"),
             (self.report_file, "the report: open it in a browser and click the squares"),
             (self.results_file, "exact match of every cell"),
+            (self.significance_file, "its change: interval, broken and mended questions, p"),
             (self.metrics_file, "exact match and F1 with nothing masked"),
             (self.prediction_dir, "the answers, one file for each cell"),
             (self.model_dir, "the trained reader"),
             (self.train_file, "the questions it learnt from"),
             (self.dev_file, "the questions it was measured on"),
         ):
-            _say("  %-14s %s" % (os.path.basename(path), what))
+            _say("  %-25s %s" % (os.path.basename(path), what))
 
     def _prediction_file(self, cell):
         return files.join(
@@ -235,23 +237,29 @@ class Demo:
     def _collecting(self):
         return Step(
             "collect",
-            "Collecting the exact match of every cell",
-            inputs=[self.dev_file, *self._cell_files],
-            outputs=[self.results_file],
+            "Collecting the exact match of every cell, and whether its change is significant",
+            inputs=[self.dev_file, self._predictions, *self._cell_files],
+            outputs=[self.results_file, self.significance_file],
             action=lambda: _call(
-                get_results, self.prediction_dir, self.results_file, "--data-file", self.dev_file
+                get_results,
+                self.prediction_dir,
+                self.results_file,
+                "--data-file",
+                self.dev_file,
+                "--baseline",
+                self._predictions,
             ),
         )
 
     def _drawing(self):
         def action():
             for figure in self.figures:
-                _call(visualize_att_zone, self.results_file, repr(self._baseline()), figure)
+                _call(visualize_att_zone, self.results_file, self.significance_file, figure)
 
         return Step(
             "draw",
             "Drawing the map",
-            inputs=[self.results_file, self.metrics_file],
+            inputs=[self.results_file, self.significance_file],
             outputs=self.figures,
             action=action,
         )

@@ -16,8 +16,8 @@ import files
 from attention_zones import BASELINE, NBEST, PREDICTIONS, ZONES, Cell
 from command_line import UserError
 from progress import say
-from report_page.paired import holm, paired
 from report_page.questions import QUESTION_WORDS, Question, question_word, read_questions
+from significance import compare, holm
 from squad.metric import read_predictions
 
 # A mask's change of confidence is stored in thousandths.
@@ -250,16 +250,17 @@ def _map_of(group, baseline, cells, every_cell):
         every_cell: list of Cell, in the page's order.
     """
     before = baseline.is_right[group.members]
-    pairs = {cell: paired(before, cells[cell].is_right[group.members]) for cell in cells}
-    corrected = dict(zip(pairs, holm([pair.p for pair in pairs.values()])))
+    pairs = {cell: compare(before, cells[cell].is_right[group.members]) for cell in cells}
+    corrected = dict(zip(pairs, holm([pair.p_value for pair in pairs.values()])))
     rows = []
     for cell in every_cell:
         if cell not in pairs:
             rows.append(None)
             continue
         pair = pairs[cell]
-        numbers = [pair.low, pair.high, pair.p, corrected[cell]]
-        rows.append([pair.broken, pair.mended, *(float("%.4g" % number) for number in numbers)])
+        numbers = [pair.low, pair.high, pair.p_value, corrected[cell]]
+        counts = [int(pair.broken), int(pair.mended)]
+        rows.append([*counts, *(float("%.4g" % number) for number in numbers)])
     return rows
 
 

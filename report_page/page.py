@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 import visualize_att_zone
 from attention_zones import ZONES
-from report_page.paired import INTERVAL
 from report_page.questions import OTHER_WORD, QUESTION_WORDS
+from significance import INTERVAL
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _SCRIPTS = ("data.js", "map.js", "passage.js", "details.js", "main.js")

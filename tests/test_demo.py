@@ -365,8 +365,10 @@ def test_killed_started_again_and_run_twice(tmp_path):
     assert (output / "heatmap.pdf").read_bytes().startswith(b"%PDF")
     assert (output / "heatmap.png").read_bytes().startswith(b"\x89PNG")
 
+    with open(str(output / "results_significance.csv")) as stream:
+        assert {float(row["baseline"]) for row in csv.DictReader(stream)} == {round(baseline, 3)}
     assert b"<!DOCTYPE html>" in (output / "report.html").read_bytes()[:20]
-    for name in ("heatmap.pdf", "report.html"):
+    for name in ("heatmap.pdf", "results_significance.csv", "report.html"):
         assert "  %s " % name in text
 
     (output / "heatmap.png").unlink()
