@@ -35,14 +35,8 @@ OUR_CONFIG, OUR_CHECKPOINT = "bert_config.json", "bert_model.ckpt"
 _THEIR_ACTIVATIONS = {
     "gelu": "gelu_erf",
     "gelu_python": "gelu_erf",
-    "gelu_new": "gelu",
-    "gelu_pytorch_tanh": "gelu",
-    "relu": "relu",
-    "tanh": "tanh",
-}
-_OUR_ACTIVATIONS = {
-    "gelu_erf": "gelu",
-    "gelu": "gelu_new",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
     "relu": "relu",
     "tanh": "tanh",
 }
@@ -277,17 +271,17 @@ def _case_hint(directory):
 def their_config(config):
     """Hugging Face's ``config.json`` for a reader of ours, as a dict."""
     values = dataclasses.asdict(config)
-    values["hidden_act"] = _OUR_ACTIVATIONS[_activation_name(config)]
+    values["hidden_act"] = next(
+        theirs
+        for theirs, ours in _THEIR_ACTIVATIONS.items()
+        if ACTIVATIONS[ours] is config.activation
+    )
     if config.model_type == BERT:
         del values["embedding_size"]
     else:
         values["embedding_size"] = config.embedding_size or config.hidden_size
     name = {BERT: "BertForQuestionAnswering", ELECTRA: "ElectraForQuestionAnswering"}
     return dict(values, architectures=[name[config.model_type]], layer_norm_eps=LAYER_NORM_EPSILON)
-
-
-def _activation_name(config):
-    return next(name for name, function in ACTIVATIONS.items() if function is config.activation)
 
 
 def to_hugging_face(directory, out, config_path, vocabulary_path):
@@ -323,13 +317,13 @@ def main(argv=None):
     options = parser.parse_args(argv)
     runtime.prepare()
     if not options.to_safetensors:
-        return from_hugging_face(options.directory, options.out)
+        from_hugging_face(options.directory, options.out)
+        return 0
     for name in ("bert_config_file", "vocab_file"):
         if not getattr(options, name):
             raise UserError("--%s is missing; name the file that training had" % name)
-    return to_hugging_face(
-        options.directory, options.out, options.bert_config_file, options.vocab_file
-    )
+    to_hugging_face(options.directory, options.out, options.bert_config_file, options.vocab_file)
+    return 0
 
 
 if __name__ == "__main__":

@@ -146,7 +146,13 @@ def gelu_erf(x):
     return x * (0.5 + 0.5 * tf.math.erf(x * math.sqrt(0.5)))
 
 
-ACTIVATIONS = {"gelu": gelu, "gelu_erf": gelu_erf, "relu": tf.nn.relu, "tanh": tf.tanh}
+ACTIVATIONS = {
+    "gelu": gelu,  # but see BertConfig.activation
+    "gelu_tanh": gelu,
+    "gelu_erf": gelu_erf,
+    "relu": tf.nn.relu,
+    "tanh": tf.tanh,
+}
 
 
 def shape_of(tensor):

@@ -29,11 +29,10 @@ def split(articles):
         if questions_of([articles[i] for i in chosen]) >= NUM_TRAIN:
             break
         chosen.add(number)
-    parts = (
+    return (
         [article for i, article in enumerate(articles) if i in chosen],
         [article for i, article in enumerate(articles) if i not in chosen],
     )
-    return parts
 
 
 def main(argv=None):
