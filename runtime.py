@@ -1,5 +1,6 @@
 """The machine under a run: quiet logs, seeds, devices, and the estimator made from them."""
 
+import json
 import os
 import random
 import re
@@ -108,14 +109,30 @@ def session_config(mixed_precision=False, threads=0):
     return config
 
 
+def _num_machines():
+    """How many machines the environment variable TF_CONFIG names."""
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
+        return sum(len(cluster.get(job, ())) for job in ("chief", "worker", "ps"))
+    except (ValueError, AttributeError, TypeError):
+        raise UserError("TF_CONFIG: this environment variable is not a description of machines")
+
+
 def training_strategy(settings):
     """How several GPUs share the training: a tf.distribute strategy, or None for one device.
 
     Raises:
-        UserError: the batch cannot be shared evenly.
+        UserError: the batch cannot be shared evenly, or TF_CONFIG names several machines.
     """
+    if settings.use_tpu:
+        return None
+    if _num_machines() > 1:
+        raise UserError(
+            "TF_CONFIG: training on several machines is not supported; unset this environment "
+            "variable to train on this one"
+        )
     count = len(_gpus())
-    if settings.use_tpu or count < 2:
+    if count < 2:
         return None
     if settings.train_batch_size % count:
         raise UserError(

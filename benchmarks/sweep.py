@@ -163,6 +163,10 @@ def measure(arguments, folder, model, data, cores, config):
         "ratio": sweep_flops / seconds / 1e9 / rate,
         "GiB": memory,
     }
+    if arguments.mixed_precision:
+        mixed = run("mixed", "--do_sweep=True", "--mixed_precision=True")[0]
+        row["mixed precision s"] = mixed
+        row["mixed: times faster"] = seconds / mixed
     if arguments.single_runs:
         middle = config.num_hidden_layers // 2
         single = 0.0
@@ -191,6 +195,7 @@ def main(argv=None):
     parser.add_argument("--max_seq_length", type=int, default=512)
     parser.add_argument("--batch", type=int, default=8, help="--predict_batch_size")
     parser.add_argument("--single_runs", type=int, default=2, help="how many to time; 0 for none")
+    parser.add_argument("--mixed_precision", action="store_true", help="time a sweep with it, too")
     parser.add_argument("--cores", default="1,all", help="which rows: 1, all or both")
     arguments = parser.parse_args(argv)
     if bool(arguments.size) == bool(arguments.model):

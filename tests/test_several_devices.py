@@ -1,6 +1,7 @@
 """Training shared by several devices: the same model as one device makes, batch for batch."""
 
 import functools
+import json
 
 import numpy as np
 import pytest
@@ -63,3 +64,22 @@ def test_a_batch_that_cannot_be_shared_evenly_is_refused(
     assert small.run(small_files, tmp_path / "model", **flags) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert "--train_batch_size: 5" in line and "2 GPUs" in line
+
+
+@pytest.mark.parametrize(
+    "described, expected",
+    [
+        (
+            {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}},
+            "several",
+        ),
+        ("nonsense", "not a description"),
+    ],
+)
+def test_several_machines_are_refused(
+    small_files, tmp_path, monkeypatch, capsys, described, expected
+):
+    monkeypatch.setenv("TF_CONFIG", json.dumps(described))
+    assert small.run(small_files, tmp_path / "model", do_train=True) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "TF_CONFIG" in line and expected in line
