@@ -15,13 +15,9 @@ import pandas as pd
 import files
 from attention_zones import ZONES
 from command_line import UserError
-from get_results import read_results
-
-# results.csv -> results_std.csv, as get_results.py names the deviations over several runs.
-STD_ENDING = "_std"
-
-# The header of the long table: a row for each run and cell.
-_LONG = ("run", "layer", "zone", "exact", "f1")
+from get_results import beside, read_results
+from several_runs import LONG_COLUMNS
+from significance_table import read_significance
 
 
 class Panel(NamedTuple):
@@ -59,7 +55,9 @@ def differences(results, baseline):
 def is_long(path, what="results file"):
     """Whether a file is results_long.csv, by its first line."""
     lines = files.read_text(path, what).splitlines()
-    return bool(lines) and tuple(name.strip() for name in lines[0].split(",")) == _LONG
+    return bool(lines) and tuple(name.strip() for name in lines[0].split(",")) == tuple(
+        LONG_COLUMNS
+    )
 
 
 def read_long(path, what="results file"):
@@ -75,10 +73,10 @@ def read_long(path, what="results file"):
                 (row["run"], int(row["layer"]), row["zone"], float(row["exact"]), float(row["f1"]))
                 for row in rows
             ],
-            columns=list(_LONG),
+            columns=list(LONG_COLUMNS),
         )
     except (TypeError, ValueError):
-        raise UserError("%s: %s has a line that is not %s" % (what, path, ",".join(_LONG)))
+        raise UserError("%s: %s has a line that is not %s" % (what, path, ",".join(LONG_COLUMNS)))
     table = table[table["zone"].isin(ZONES)]
     layers = table["layer"].max() if len(table) else 0
     cells = table.groupby("run")[["layer", "zone"]].agg(["count"])
@@ -115,18 +113,17 @@ def _spread_of(path, spread, results):
         if spread is None:
             raise UserError("--std: %s has one run only, and a deviation needs two" % path)
         return spread
-    stem, ending = os.path.splitext(path)
-    beside = stem + STD_ENDING + ending
-    if not files.exists(beside):
+    std_path = beside(path, "std")
+    if not files.exists(std_path):
         raise UserError(
             "--std: there is no %s beside %s; give get_results.py the folders of several runs"
-            % (os.path.basename(beside), path)
+            % (os.path.basename(std_path), path)
         )
-    spread = read_results(beside, "--std")
+    spread = read_results(std_path, "--std")
     if len(spread) != len(results):
         raise UserError(
             "--std: %s has %d layers in place of %d; run get_results.py again"
-            % (beside, len(spread), len(results))
+            % (std_path, len(spread), len(results))
         )
     return spread
 
@@ -148,42 +145,6 @@ def _baseline(text, results: pd.DataFrame, what="baseline"):
             % (what, text, 100 * value)
         )
     return value
-
-
-def read_significance(path, what="baseline"):
-    """What the figure needs of results_significance.csv: layer, zone, baseline, score, significant.
-
-    Returns:
-        DataFrame, a row for each cell; ``significant`` is bool.
-
-    Raises:
-        UserError: a column or a value is missing, or there are several baselines.
-    """
-    rows = list(csv.DictReader(io.StringIO(files.read_text(path, what))))
-    try:
-        table = pd.DataFrame(
-            [
-                (
-                    int(row["layer"]),
-                    row["zone"],
-                    float(row["baseline"]),
-                    float(row["score"]),
-                    {"1": True, "true": True, "0": False, "false": False}[
-                        row["significant"].strip().lower()
-                    ],
-                )
-                for row in rows
-            ],
-            columns=["layer", "zone", "baseline", "score", "significant"],
-        )
-    except (AttributeError, KeyError, TypeError, ValueError):
-        table = pd.DataFrame()
-    if not len(table) or table.duplicated(["layer", "zone"]).any() or table.baseline.nunique() > 1:
-        raise UserError(
-            "%s: %s is no results_significance.csv; write it with get_results.py --baseline"
-            % (what, path)
-        )
-    return table
 
 
 def _significance(path, results, source, what):

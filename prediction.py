@@ -145,12 +145,7 @@ def decode(settings, tokenizer):
         return
     examples = read_examples(settings)
     features = squad_features.make_features(
-        examples,
-        tokenizer,
-        settings.max_seq_length,
-        settings.doc_stride,
-        settings.max_query_length,
-        is_training=False,
+        examples, tokenizer, is_training=False, **settings.window_sizes
     )
     # The longest first, so that a batch pads little and memory that does not suffice shows at once.
     order = np.argsort([-len(feature.input_ids) for feature in features], kind="stable")

@@ -59,3 +59,12 @@ class Settings:
     verbose: bool  # --verbose_logging
     ray_address: Optional[str]
     ray_workers: Optional[int]
+
+    @property
+    def window_sizes(self):
+        """How passages are cut into windows, as squad.features.make_features takes it."""
+        return {
+            "max_seq_length": self.max_seq_length,
+            "doc_stride": self.doc_stride,
+            "max_query_length": self.max_query_length,
+        }

@@ -138,8 +138,9 @@ def train(settings, tokenizer):
     """Fine-tunes the model; goes on from the newest checkpoint in ``output_dir`` if there is one.
 
     Raises:
-        UserError: the data set or the starting checkpoint will not do.
+        UserError: the data set, the starting checkpoint or the batch's size will not do.
     """
+    strategy = runtime.training_strategy(settings)
     examples = data_sets.read_examples(
         settings.dataset, settings.train_file, True, settings.version_2, "--train_file", say
     )
@@ -153,21 +154,14 @@ def train(settings, tokenizer):
     steps_done = _steps_done(settings, num_train_steps)
     if steps_done >= num_train_steps:
         return
-    names = (
-        []
-        if steps_done
-        else checkpoints.starting_point(
+    names = []
+    if not steps_done:
+        names = checkpoints.starting_point(
             settings.init_checkpoint, settings.bert_config, settings.verbose
         )
-    )
     _write_note(settings)
     features = squad_features.make_features(
-        examples,
-        tokenizer,
-        settings.max_seq_length,
-        settings.doc_stride,
-        settings.max_query_length,
-        is_training=True,
+        examples, tokenizer, is_training=True, **settings.window_sizes
     )
     path, lengths = _write_records(settings, features)
     say(
@@ -180,23 +174,19 @@ def train(settings, tokenizer):
             settings.learning_rate,
         )
     )
-    strategy = runtime.training_strategy(settings)
-    estimator = runtime.make_estimator(
-        settings, make_model_fn(settings, names, num_train_steps), strategy=strategy
+    input_fn = records.training_input_fn(
+        path,
+        settings.max_seq_length,
+        lengths,
+        settings.random_seed,
+        steps_done,
+        static_shapes=settings.use_tpu,
+        num_replicas=strategy.num_replicas_in_sync if strategy else 1,
     )
-    estimator.train(
-        records.training_input_fn(
-            path,
-            settings.max_seq_length,
-            lengths,
-            settings.random_seed,
-            steps_done,
-            static_shapes=settings.use_tpu,
-            num_replicas=strategy.num_replicas_in_sync if strategy else 1,
-        ),
-        max_steps=num_train_steps,
-        hooks=[_ProgressHook(steps_done, num_train_steps, show_loss=not settings.use_tpu)],
-    )
+    model_fn = make_model_fn(settings, names, num_train_steps)
+    hook = _ProgressHook(steps_done, num_train_steps, show_loss=not settings.use_tpu)
+    estimator = runtime.make_estimator(settings, model_fn, strategy=strategy)
+    estimator.train(input_fn, max_steps=num_train_steps, hooks=[hook])
     files.remove(path)
 
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 import command_line
 import files
 from command_line import UserError
-from map_panels import STD_ENDING, Panel, differences, read_panel
+from map_panels import Panel, differences, read_panel
 
 # The range of the colours, in points. It is the published figure's, so that maps of different
 # models can be laid side by side.
@@ -323,7 +323,7 @@ def _parser():
         "--std",
         action="store_true",
         help="write the values and, below them, their standard deviations over runs: those of "
-        "results%s.csv beside results.csv, or of results_long.csv" % STD_ENDING,
+        "results_std.csv beside results.csv, or of results_long.csv",
     )
     parser.add_argument(
         "--side-by-side", metavar="FILE", help="draw the map of this table, too, as B beside A"

@@ -288,13 +288,9 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
     cells = {cell: read_answers(_path(folder, PREDICTIONS, cell), development) for cell in present}
 
     def lists_of(cell):
-        beside = os.path.dirname(str(baseline_file)) if cell == BASELINE else folder
-        path = _path(beside, NBEST, cell)
-        if not files.exists(path):
-            return None
-        if cell != BASELINE:  # tens of megabytes each
-            say("reading " + path)
-        return read_nbest(path)
+        return _nbest_lists(
+            os.path.dirname(str(baseline_file)) if cell == BASELINE else folder, cell
+        )
 
     changes, variants, num_right = _changes(baseline, cells, lists_of, development.question_ids)
     groups, words = groups_of(questions)
@@ -334,6 +330,15 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
             "rightVariants": num_right,
         },
     }
+
+
+def _nbest_lists(folder, cell):
+    path = _path(folder, NBEST, cell)
+    if not files.exists(path):
+        return None
+    if cell != BASELINE:  # tens of megabytes each
+        say("reading " + path)
+    return read_nbest(path)
 
 
 def _path(folder, kind, cell):

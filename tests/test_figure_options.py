@@ -302,22 +302,22 @@ def test_refuses_other_long_tables(folder, capsys, change, part):
 
 
 @pytest.mark.parametrize(
-    "change",
+    "change, expected",
     [
-        lambda text: "",
-        lambda text: text.replace("significant", "sure"),
-        lambda text: text.replace("True", "perhaps"),
-        lambda text: text.replace("78.344", "good"),
-        lambda text: text.replace("2,p2,80.567", "2,p2,80.6"),
-        lambda text: text + text.splitlines()[-1],
+        (lambda text: "", "the first line is ''"),
+        (lambda text: text.replace("significant", "sure"), "get_results.py --baseline wrote"),
+        (lambda text: text.replace("True", "perhaps"), "significant cannot be 'perhaps'"),
+        (lambda text: text.replace("78.344", "good"), "score cannot be 'good'"),
+        (lambda text: text.replace("2,p2,80.567", "2,p2,80.6"), "different baselines"),
+        (lambda text: text + text.splitlines()[-1], "has a cell twice"),
     ],
 )
-def test_refuses_other_significance_tables(folder, capsys, change):
+def test_refuses_other_significance_tables(folder, capsys, change, expected):
     path = folder / "results_significance.csv"
     path.write_text(change(path.read_text()))
     argv = [folder / "results.csv", path, folder / "figure.pdf"]
     line = refusal(capsys, visualize_att_zone.main, *argv)
-    assert "baseline: %s is no results_significance.csv" % path in line
+    assert "baseline: %s" % path in line and expected in line
 
 
 def test_one_run_has_no_deviation(folder, capsys):
