@@ -11,6 +11,7 @@ import tensorflow.compat.v1 as tf
 from tensorflow.core.protobuf import rewriter_config_pb2
 from tensorflow.python.client import device_lib
 
+import files
 from command_line import UserError
 from progress import say
 
@@ -62,11 +63,10 @@ def _gpus():
 
 def _cpu_flags():
     """What Linux says that this CPU can do, as a set of words; elsewhere an empty one."""
-    try:
-        with open("/proc/cpuinfo") as stream:
-            match = re.search(r"^flags\s*:(.*)$", stream.read(), re.MULTILINE)
-    except OSError:
+    path = "/proc/cpuinfo"
+    if not files.exists(path):
         return set()
+    match = re.search(r"^flags\s*:(.*)$", files.read_text(path), re.MULTILINE)
     return set(match.group(1).split()) if match else set()
 
 
