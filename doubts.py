@@ -31,9 +31,11 @@ def doubts(folder, answers, baseline, baseline_path, reads_cls):
     Returns:
         list of str, one line each.
     """
+    odd = {cell: answers[cell] for cell in answers if cell not in _harmless(answers, reads_cls)}
+    vouched = set(_as_decoded(folder, answers))
     return [
-        *_like_the_baseline(folder, answers, baseline, baseline_path, reads_cls),
-        *_twins(folder, answers, baseline, reads_cls),
+        *_like_the_baseline(folder, odd, baseline, baseline_path, vouched),
+        *_twins(folder, odd, baseline, vouched),
         *_of_several_runs(folder, answers),
         *_older_than_the_checkpoint(folder, answers, baseline_path),
     ]
@@ -55,34 +57,63 @@ def _harmless(answers, reads_cls):
     return {cell for cell in answers if may_equal_baseline(cell, num_layers, reads_cls)}
 
 
+def _as_decoded(folder, answers):
+    """The cells whose files are, to the byte, what a decoding in the folder noted that it wrote.
+
+    Where such answers equal others, the mask did nothing: few questions, or an easy reader. It is
+    less likely a wrong file, so one line names all such cells.
+    """
+    records = resume.records(folder)
+    for cell in answers:
+        record = records.get(attention_zones.file_name(PREDICTIONS, cell), {})
+        content = files.read_bytes(_path(folder, cell))
+        if record.get("sha256") == hashlib.sha256(content).hexdigest():
+            yield cell
+
+
 def _path(folder, cell):
     return files.join(folder, attention_zones.file_name(PREDICTIONS, cell))
 
 
-def _like_the_baseline(folder, answers, baseline, baseline_path, reads_cls):
-    harmless = _harmless(answers, reads_cls)
-    return [
+def _like_the_baseline(folder, answers, baseline, baseline_path, vouched):
+    equal = [cell for cell, texts in answers.items() if texts == baseline]
+    lines = [
         "%s: its answers are those of %s, all %d, which masking %s hardly leaves; delete it and "
         "decode it again: bash decode_squad.sh %s"
-        % (_path(folder, cell), baseline_path, len(texts), cell, cell.zone)
-        for cell, texts in answers.items()
-        if cell not in harmless and texts == baseline
+        % (_path(folder, cell), baseline_path, len(baseline), cell, cell.zone)
+        for cell in equal
+        if cell not in vouched
     ]
+    decoded = [cell for cell in equal if cell in vouched]
+    if decoded:
+        lines.append(
+            "%s: decoded here and since unchanged, yet with the answers of %s, all %d: %s; masking "
+            "them did nothing, or too little for so few questions"
+            % (folder, baseline_path, len(baseline), _named(decoded))
+        )
+    return lines
 
 
-def _twins(folder, answers, baseline, reads_cls):
+def _twins(folder, answers, baseline, vouched):
     """Cells with the same answers; those that equal the baseline are not named a second time."""
-    harmless = _harmless(answers, reads_cls)
     groups = collections.defaultdict(list)
     for cell, texts in answers.items():
-        if cell not in harmless and texts != baseline:
+        if texts != baseline:
             groups[tuple(texts)].append(cell)
-    return [
+    twins = [cells for cells in groups.values() if len(cells) > 1]
+    lines = [
         "%s: the same answers, all %d, are in %s; delete the files and decode them again"
-        % (_path(folder, cells[0]), len(texts), _named(cells[1:]))
-        for texts, cells in groups.items()
-        if len(cells) > 1
+        % (_path(folder, cells[0]), len(answers[cells[0]]), _named(cells[1:]))
+        for cells in twins
+        if not vouched.issuperset(cells)
     ]
+    decoded = [" = ".join(map(str, cells)) for cells in twins if vouched.issuperset(cells)]
+    if decoded:
+        lines.append(
+            "%s: decoded here and since unchanged, yet with the same answers: %s; masking one did "
+            "as masking the other, or too few questions tell them apart" % (folder, _shown(decoded))
+        )
+    return lines
 
 
 def _named(cells):

@@ -9,6 +9,7 @@ import pytest
 import compare_results
 import get_results
 from attention_zones import BASELINE, PREDICTIONS, ZONES, Cell, cells_of, file_name
+from resume import FinishedFiles
 from significance_table import read_significance
 from tests.refusals import refusal
 
@@ -182,9 +183,27 @@ def test_files_older_than_the_checkpoint(root, capsys):
     assert "older" in line and "predictions_layer0_q2.json" in line and "layer1" not in line
 
 
-def test_files_of_two_runs_and_changed_ones(root, capsys):
-    from resume import FinishedFiles
+def test_equal_answers_that_were_decoded_so_are_named_in_one_line_each(root, capsys):
+    """In a small demo several masks change nothing; a file copied over is another matter."""
+    for zone in ("q2", "q2p", "p2"):
+        put(root, Cell(0, zone), answers(30))
+    put(root, Cell(0, "p2q"), answers(5))
+    put(root, Cell(0, "all"), answers(5))
+    finished = FinishedFiles(str(root / "a"), "1")
+    for cell in cells_of(LAYERS):
+        finished.add(file_name(PREDICTIONS, cell))
+    like_baseline, twins = warnings(root, capsys)
+    assert all("layer0_%s.json" % zone in like_baseline for zone in ("q2", "q2p", "p2"))
+    assert "layer1" not in like_baseline and "all in layer 0 = p2q in layer 0" in twins
+    put(root, Cell(1, "p2"), answers(30))
+    copied, *others = warnings(root, capsys)
+    assert "predictions_layer1_p2.json: its answers" in copied and others[:2] == [
+        like_baseline,
+        twins,
+    ]
 
+
+def test_files_of_two_runs_and_changed_ones(root, capsys):
     first, second = (FinishedFiles(str(root / "a"), run) for run in ("1", "2"))
     cells = cells_of(LAYERS)
     for cell in cells:
