@@ -37,6 +37,7 @@ import cluster
 import command_line
 import data_sets
 import files
+import machines
 import prediction
 import runtime
 import tokenization
@@ -44,6 +45,7 @@ import training
 from attention_zones import BASELINE, OFFERED_ZONES, ZONES, Cell
 from command_line import UserError
 from modeling import BertConfig
+from progress import say
 from settings import Settings
 
 
@@ -317,6 +319,7 @@ def _settings_of(asked, config):
         write_nbest=asked.write_nbest or not asked.do_sweep,
         save_secs=asked.sweep_save_secs,
         verbose=asked.verbose_logging,
+        machine=machines.Machine() if asked.use_tpu else machines.this_machine(),
     )
     return Settings(**same_name)
 
@@ -360,7 +363,11 @@ def run(settings, vocabulary, do_train, do_decode):
                 # A mistake in it should show now, not after hours of training.
                 prediction.read_examples(settings)
             training.train(settings, tokenizer)
-        if do_decode:
+        if not settings.use_tpu:
+            machines.leave()
+        if do_decode and not settings.machine.is_first:
+            say("This is %s: the first one decodes." % settings.machine)
+        elif do_decode:
             prediction.decode(settings, tokenizer)
     except tf.errors.ResourceExhaustedError:
         raise UserError(

@@ -1,10 +1,10 @@
 """The machine under a run: quiet logs, seeds, devices, and the estimator made from them."""
 
-import json
 import os
 import random
 import re
 import shutil
+import warnings
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -13,7 +13,7 @@ from tensorflow.python.client import device_lib
 
 import files
 from command_line import UserError
-from progress import say
+from progress import counted, say
 
 # TensorFlow's graph rewriters that move matrix products to 16 bits. They leave the variables, and
 # so the checkpoints, in float32.
@@ -29,6 +29,8 @@ def prepare(verbose=False):
     """Makes TensorFlow 2 behave as 1, and silences notes and deprecation warnings, not errors."""
     tf.logging.set_verbosity(tf.logging.INFO if verbose else tf.logging.ERROR)
     tf.disable_v2_behavior()
+    if not verbose:
+        warnings.filterwarnings("ignore", category=UserWarning, module="tensorflow")
     if shutil.which("nvidia-smi") and not tf.test.is_built_with_cuda():
         say("NOTE: this machine has a GPU, but the TensorFlow installed here cannot use it.")
 
@@ -109,39 +111,35 @@ def session_config(mixed_precision=False, threads=0):
     return config
 
 
-def _num_machines():
-    """How many machines the environment variable TF_CONFIG names."""
-    try:
-        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
-        return sum(len(cluster.get(job, ())) for job in ("chief", "worker", "ps"))
-    except (ValueError, AttributeError, TypeError):
-        raise UserError("TF_CONFIG: this environment variable is not a description of machines")
-
-
 def training_strategy(settings):
-    """How several GPUs share the training: a tf.distribute strategy, or None for one device.
+    """How several GPUs or machines share the training: a tf.distribute strategy, or None for one.
 
     Raises:
-        UserError: the batch cannot be shared evenly, or TF_CONFIG names several machines.
+        UserError: the batch cannot be shared evenly.
     """
     if settings.use_tpu:
         return None
-    if _num_machines() > 1:
-        raise UserError(
-            "TF_CONFIG: training on several machines is not supported; unset this environment "
-            "variable to train on this one"
-        )
-    count = len(_gpus())
-    if count < 2:
+    machine, num_gpus = settings.machine, len(_gpus())
+    count = machine.count * max(1, num_gpus)
+    if count == 1:
         return None
+    sharers = counted(count, "GPU" if num_gpus else "machine")
     if settings.train_batch_size % count:
         raise UserError(
-            "--train_batch_size: %d windows cannot be shared by %d GPUs evenly; make it a multiple "
-            "of %d, or hide some of the GPUs with CUDA_VISIBLE_DEVICES"
-            % (settings.train_batch_size, count, count)
+            "--train_batch_size: %d windows cannot be shared by %s evenly; make it a multiple "
+            "of %d%s"
+            % (
+                settings.train_batch_size,
+                sharers,
+                count,
+                ", or hide some of the GPUs with CUDA_VISIBLE_DEVICES" if num_gpus > 1 else "",
+            )
         )
-    say("%d GPUs share each batch: %d windows each." % (count, settings.train_batch_size // count))
-    return tf.distribute.MirroredStrategy()
+    say("%s share each batch: %d windows each." % (sharers, settings.train_batch_size // count))
+    if machine.count == 1:
+        return tf.distribute.MirroredStrategy()
+    say("This is %s. Training begins when all of them have come." % machine)
+    return tf.distribute.experimental.MultiWorkerMirroredStrategy()
 
 
 def make_estimator(settings, model_fn, windows_at_once=None, strategy=None, threads=0):
@@ -200,3 +198,28 @@ def _shared_estimator(settings, model_fn, strategy, common):
         config=tf.estimator.RunConfig(train_distribute=strategy, **common),
         params={"batch_size": settings.train_batch_size},
     )
+
+
+def train(estimator, machine, input_fn, num_train_steps, hooks):
+    """Runs the training loop up to a step, on this machine or on all of them.
+
+    Args:
+        estimator: one of make_estimator.
+        machine: the machines.Machine that this is.
+        input_fn: gives the batches.
+        num_train_steps: the step to end with.
+        hooks: a list of tf.train.SessionRunHook.
+    """
+    if machine.count == 1:
+        estimator.train(input_fn, max_steps=num_train_steps, hooks=hooks)
+        return
+    # The machines find each other in this call only. It evaluates nothing, for nobody is evaluator.
+    tf.estimator.train_and_evaluate(
+        estimator,
+        tf.estimator.TrainSpec(input_fn, max_steps=num_train_steps, hooks=hooks),
+        tf.estimator.EvalSpec(input_fn),
+    )
+    # All save, since all take part in reading the variables, but the first machine's is the model.
+    copies = files.join(estimator.model_dir, "tmp_worker_%d" % machine.number)
+    if files.exists(copies):
+        files.remove_tree(copies)

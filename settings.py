@@ -4,6 +4,7 @@ import dataclasses
 from typing import Optional, Tuple
 
 from attention_zones import Cell
+from machines import Machine
 from modeling import BertConfig
 
 
@@ -59,6 +60,7 @@ class Settings:
     verbose: bool  # --verbose_logging
     ray_address: Optional[str]
     ray_workers: Optional[int]
+    machine: Machine  # which one of those that train together
 
     @property
     def window_sizes(self):

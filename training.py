@@ -14,7 +14,8 @@ from progress import counted, progress, say
 from squad import features as squad_features
 from squad import records
 
-TRAINING_RECORDS = "train.tf_record"
+# Of each machine; they may see one directory.
+TRAINING_RECORDS = "train%s.tf_record"
 # Stands beside the checkpoints and says what they were trained with.
 TRAINING_NOTE = "training.json"
 _NOTED = (
@@ -159,7 +160,8 @@ def train(settings, tokenizer):
         names = checkpoints.starting_point(
             settings.init_checkpoint, settings.bert_config, settings.verbose
         )
-    _write_note(settings)
+    if settings.machine.is_first:
+        _write_note(settings)
     features = squad_features.make_features(
         examples, tokenizer, is_training=True, **settings.window_sizes
     )
@@ -181,12 +183,11 @@ def train(settings, tokenizer):
         settings.random_seed,
         steps_done,
         static_shapes=settings.use_tpu,
-        num_replicas=strategy.num_replicas_in_sync if strategy else 1,
     )
     model_fn = make_model_fn(settings, names, num_train_steps)
     hook = _ProgressHook(steps_done, num_train_steps, show_loss=not settings.use_tpu)
     estimator = runtime.make_estimator(settings, model_fn, strategy=strategy)
-    estimator.train(input_fn, max_steps=num_train_steps, hooks=[hook])
+    runtime.train(estimator, settings.machine, input_fn, num_train_steps, [hook])
     files.remove(path)
 
 
@@ -237,6 +238,7 @@ def _changed_since(settings):
 def _write_records(settings, features):
     """Writes the training windows in a seeded random order; returns the path and the lengths."""
     order = runtime.shuffled(len(features), settings.random_seed)
-    path = files.join(settings.output_dir, TRAINING_RECORDS)
+    number = "" if settings.machine.is_first else settings.machine.number
+    path = files.join(settings.output_dir, TRAINING_RECORDS % number)
     records.write_records(path, [features[i] for i in order], is_training=True)
     return path, [len(feature.input_ids) for feature in features]

@@ -115,9 +115,7 @@ def _padded_shapes(is_training, max_seq_length):
     return shapes
 
 
-def training_input_fn(
-    path, max_seq_length, lengths, seed, steps_done, static_shapes, num_replicas=1
-):
+def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_shapes):
     """The input function for training: endless batches in a seeded random order.
 
     Batches are padded to ``max_seq_length``; the model trims them to their longest window.
@@ -128,13 +126,14 @@ def training_input_fn(
         seed: fixes the order.
         steps_done: batches to leave out, so that training that was stopped goes on where it was.
         static_shapes: for TPUs; makes no groups, since nothing is trimmed there.
-        num_replicas: devices that share a batch. Each batch is cut into as many parts, which come
-            one after another.
+
+    Where a tf.distribute strategy's devices share each batch, it is cut into as many parts. A
+    machine is given those of its own devices, one after another.
     """
     shapes = _padded_shapes(True, max_seq_length)
     edges = [] if static_shapes else _length_groups(lengths)
 
-    def input_fn(params):
+    def input_fn(params, input_context=None):
         batch_size = params["batch_size"]
         data = tf.data.TFRecordDataset(path)
         data = data.shuffle(min(len(lengths), _SHUFFLE_BUFFER), seed=seed).repeat()
@@ -151,12 +150,28 @@ def training_input_fn(
         else:
             data = data.padded_batch(batch_size, shapes, drop_remainder=True)
         data = data.skip(steps_done)
-        if num_replicas > 1:
-            data = data.apply(tf.data.experimental.unbatch())
-            data = data.batch(batch_size // num_replicas, drop_remainder=True)
+        if input_context is not None:
+            data = _share_of(data, batch_size, input_context)
         return data.prefetch(2)
 
     return input_fn
+
+
+def _share_of(data, batch_size, context):
+    """Cuts batches into one part for each device, and leaves those of this machine's devices.
+
+    For batches of 8 on 2 machines of 2 devices, the second machine gets windows 4 and 5 of the
+    first batch, then 6 and 7, then 4 and 5 of the next.
+
+    Args:
+        data: a dataset of batches of ``batch_size`` windows.
+        context: the strategy's tf.distribute.InputContext.
+    """
+    machines, machine = context.num_input_pipelines, context.input_pipeline_id
+    data = data.apply(tf.data.experimental.unbatch())
+    data = data.batch(batch_size // machines, drop_remainder=True).shard(machines, machine)
+    data = data.apply(tf.data.experimental.unbatch())
+    return data.batch(batch_size // context.num_replicas_in_sync, drop_remainder=True)
 
 
 def _length_groups(lengths, groups=6):
