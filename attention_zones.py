@@ -95,6 +95,16 @@ def changes_passage_rows(zone: str) -> bool:
     return bool(mask_table(zone)[PASSAGE].any()) or sees_padding(zone)
 
 
+def hides_passage_from_itself(zone: str) -> bool:
+    """Whether all that the zone does is to leave passage tokens only keys outside the passage.
+
+    ``p2`` does.
+    """
+    expected = np.zeros((NUM_ROLES, NUM_ROLES))
+    expected[PASSAGE, PASSAGE] = 1
+    return bool((mask_table(zone) == expected).all())
+
+
 def sees_padding(zone: Optional[str]) -> bool:
     """Whether the zone takes BERT's padding term away, so that padded keys are looked at.
 

@@ -80,27 +80,39 @@ class Windows:
         self._zone_bias = {}
         self.carries_passage = not static_shapes
         if self.carries_passage:
-            self._find_context_rows(token_roles[:, : self.num_rows])
+            self._find_context(token_roles)
 
-    def _find_context_rows(self, token_roles):
-        """Numbers the rows that are not passage, R of them in the window that has most.
+    def _find_context(self, token_roles):
+        """Numbers the tokens that are not passage: R rows in the window that has most, C keys.
 
         For the roles ``0 1 1 0 2 2 2 0`` (R = 5): context_rows is ``0 1 2 3 7`` and the slots of
-        the eight positions are ``0 1 2 3 3 3 3 4``.
+        the eight positions are ``0 1 2 3 3 3 3 4``. What fills up the list in other windows are
+        passage tokens: no position has such a row for its slot, and as keys they are masked.
         """
         # [B, F]
-        self.is_context = tf.not_equal(token_roles, attention_zones.PASSAGE)
-        counts = tf.cumsum(tf.cast(self.is_context, tf.int32), axis=1)
-        # [B, R]. top_k breaks ties toward the lower index, so that the rows come in order. What
-        # fills up the list in other windows are passage rows, which no position has for its slot.
-        self.context_rows = tf.nn.top_k(
-            tf.cast(self.is_context, tf.float32), tf.reduce_max(counts)
-        ).indices
-        self._slots = tf.maximum(counts - 1, 0)
+        self.is_context = _is_context(token_roles[:, : self.num_rows])
+        self._slots = tf.maximum(tf.cumsum(tf.cast(self.is_context, tf.int32), axis=1) - 1, 0)
+        # [B, R] and [B, C]
+        self.context_rows = self._context_keys = _numbers_where(self.is_context)
+        is_context_key = self.is_context
+        if self.keys_of_rows is not None:
+            is_context_key = _is_context(token_roles[:, : self.num_keys])
+            self._context_keys = _numbers_where(is_context_key)
+        self.context_keys_bias = None
+        if self._padding is not None:
+            # [B, 1, 1, C]
+            masked = self._padding[:, 0] + 1.0 - tf.cast(is_context_key, tf.float32)
+            masked = tf.gather(masked, self._context_keys, batch_dims=1)
+            self.context_keys_bias = attention_zones.MASKED * masked[:, tf.newaxis, tf.newaxis]
 
     def at_context_rows(self, x):
         """Takes the context rows out of ``[B, F, ...]``: ``[B, R, ...]``."""
         return tf.gather(x, self.context_rows, batch_dims=1)
+
+    def at_context_keys(self, x):
+        """Takes the context keys out of ``[B, N, at least K, D]``: ``[B, N, C, D]``."""
+        x = tf.gather(tf.transpose(x, [0, 2, 1, 3]), self._context_keys, batch_dims=1)
+        return tf.transpose(x, [0, 2, 1, 3])
 
     def with_context_rows(self, carried, changed):
         """Puts changed context rows ``[B, R, H]`` in the place of those carried, ``[B, F, H]``."""
@@ -176,14 +188,15 @@ class Reader:
         logits = {}
         for number, layer in enumerate(self.layers):
             query, key, value = layer.project(trunk)
-            states = _States(trunk, query, key, value)
+            hidden = trunk
             if number >= last_padded:
                 query, trunk = query[:, :, : windows.num_rows], trunk[:, : windows.num_rows]
             scores = layer.scores(query, key[:, :, : windows.num_keys])
             context = layer.attend(scores, windows.padding_bias, value[:, :, : windows.num_keys])
             trunk = layer.finish(context, trunk)
             for group in _in_groups(forks[number], variants_at_once):
-                variants = self._fork(layer, group, windows, states, scores, trunk)
+                unmasked = _Unmasked(hidden, query, key, value, scores, context, trunk)
+                variants = self._fork(layer, group, windows, unmasked)
                 bias = _tile(windows.padding_bias, len(group))
                 variants = self._run(number + 1, variants, bias, windows.keys_of_rows)
                 forked = self.span_logits(variants)
@@ -197,55 +210,69 @@ class Reader:
                 logits[cell] = self._read_masked_everywhere(cell.zone, windows, embedded)
         return collections.OrderedDict((cell, logits[cell]) for cell in cells)
 
-    def _fork(self, layer, cells, windows, states, scores, unmasked):
+    def _fork(self, layer, cells, windows, unmasked):
         """One layer with each of Z zones masked.
 
         Args:
             layer: the layer; cells: the Z cells that mask it, as _cells_by_layer orders them.
             windows: the Windows.
-            states: the trunk's _States in front of the layer.
-            scores: the trunk's raw scores, ``[B, N, at least F, K]``.
-            unmasked: what the layer gives without a mask, ``[B, at least F, H]``.
+            unmasked: the trunk's _Unmasked at this layer.
 
         Returns:
             ``[Z B, F, H]``, the cells one after another.
         """
         rows, keys = windows.num_rows, windows.num_keys
-        scores, value = scores[:, :, :rows], states.value[:, :, :keys]
-        residual = states.hidden[:, :rows]
+        query, hidden = unmasked.query[:, :, :rows], unmasked.hidden[:, :rows]
         contexts, few = [], []
         for cell in cells:
             if attention_zones.sees_padding(cell.zone):
-                all_scores = layer.scores(states.query[:, :, :rows], states.key)
-                contexts.append(layer.attend(all_scores, None, states.value))
+                all_scores = layer.scores(query, unmasked.key)
+                contexts.append(layer.attend(all_scores, None, unmasked.value))
             elif windows.carries_passage and not attention_zones.changes_passage_rows(cell.zone):
                 few.append(cell.zone)
+            elif windows.carries_passage and attention_zones.hides_passage_from_itself(cell.zone):
+                contexts.append(self._attend_context_keys(layer, query, windows, unmasked))
             else:
+                scores, value = unmasked.scores[:, :, :rows], unmasked.value[:, :, :keys]
                 contexts.append(layer.attend(scores, windows.zone_bias(cell.zone), value))
         variants = []
         if contexts:
-            tiled = _tile(residual, len(contexts))
+            tiled = _tile(hidden, len(contexts))
             variants.append(layer.finish(tf.concat(contexts, axis=0), tiled))
         if few:
-            variants += self._fork_few_rows(layer, few, windows, states, unmasked[:, :rows])
+            variants += self._fork_few_rows(layer, few, windows, unmasked)
         return tf.concat(variants, axis=0)
 
     @staticmethod
-    def _fork_few_rows(layer, zones, windows, states, unmasked):
+    def _attend_context_keys(layer, query, windows, unmasked):
+        """The context where passage rows see only the keys outside the passage, C of K.
+
+        The other rows keep the trunk's. ``[B F, H]``.
+        """
+        scores = layer.scores(query, windows.at_context_keys(unmasked.key))
+        value = windows.at_context_keys(unmasked.value)
+        context = layer.attend(scores, windows.context_keys_bias, value)
+        _, length, size = shape_of(unmasked.output)
+        kept = tf.reshape(unmasked.context, [-1, length, size])[:, : windows.num_rows]
+        return tf.where_v2(tf.reshape(windows.is_context, [-1, 1]), flat(kept), context)
+
+    @staticmethod
+    def _fork_few_rows(layer, zones, windows, unmasked):
         """As _fork, for zones that change only rows outside the passage, R of F."""
         # [B, N, R, D]. To find the scores of a few rows again costs less than to pick them out.
         query = tf.transpose(
-            windows.at_context_rows(tf.transpose(states.query, [0, 2, 1, 3])), [0, 2, 1, 3]
+            windows.at_context_rows(tf.transpose(unmasked.query, [0, 2, 1, 3])), [0, 2, 1, 3]
         )
-        scores = layer.scores(query, states.key[:, :, : windows.num_keys])
-        value = states.value[:, :, : windows.num_keys]
+        scores = layer.scores(query, unmasked.key[:, :, : windows.num_keys])
+        value = unmasked.value[:, :, : windows.num_keys]
         contexts = []
         for zone in zones:
             bias = windows.at_context_rows(windows.zone_bias(zone)[:, 0])[:, tf.newaxis]
             contexts.append(layer.attend(scores, bias, value))
-        tiled = _tile(windows.at_context_rows(states.hidden), len(zones))
+        tiled = _tile(windows.at_context_rows(unmasked.hidden), len(zones))
         changed = layer.finish(tf.concat(contexts, axis=0), tiled)
-        return [windows.with_context_rows(unmasked, rows) for rows in tf.split(changed, len(zones))]
+        carried = unmasked.output[:, : windows.num_rows]
+        return [windows.with_context_rows(carried, rows) for rows in tf.split(changed, len(zones))]
 
     def _run(self, first, hidden, bias, num_keys):
         for layer in self.layers[first:]:
@@ -271,13 +298,31 @@ def _sees_padding(cell):
     return attention_zones.sees_padding(cell.zone)
 
 
-class _States(NamedTuple):
-    """The trunk in front of a layer: ``[B, F, H]``, and three times ``[B, N, F, D]``."""
+class _Unmasked(NamedTuple):
+    """What the trunk has at a layer; its rows are F or, with their padding, T."""
 
-    hidden: tf.Tensor
-    query: tf.Tensor
+    hidden: tf.Tensor  # what goes in, [B, F, H]
+    query: tf.Tensor  # [B, N, F, D], as key and value
     key: tf.Tensor
     value: tf.Tensor
+    scores: tf.Tensor  # raw, [B, N, F, K]
+    context: tf.Tensor  # flat, [B F, H]
+    output: tf.Tensor  # what comes out, [B, F, H]
+
+
+def _is_context(token_roles):
+    return tf.not_equal(token_roles, attention_zones.PASSAGE)
+
+
+def _numbers_where(chosen):
+    """The numbers of the chosen tokens, bool ``[B, F]`` -> int32 ``[B, the most in a window]``.
+
+    Where a window has fewer, other tokens' numbers follow.
+    """
+    chosen = tf.cast(chosen, tf.float32)
+    most = tf.cast(tf.reduce_max(tf.reduce_sum(chosen, axis=1)), tf.int32)
+    # top_k breaks ties toward the lower index, so that the numbers come in order.
+    return tf.nn.top_k(chosen, most).indices
 
 
 def _cells_by_layer(cells, num_layers):

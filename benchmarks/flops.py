@@ -39,7 +39,8 @@ def sweep(config, length, max_length, context_rows):
         config: a modeling.BertConfig.
         length: the window's tokens.
         max_length: ``max_seq_length``; the trunk is that long, since ``all`` looks at padding.
-        context_rows: tokens that are not passage, the only rows that q2 and q2p change.
+        context_rows: tokens that are not passage, the only rows that q2 and q2p change and the
+            only keys that p2 leaves the passage.
     """
     total = 0
     for number in range(config.num_hidden_layers):
@@ -50,7 +51,8 @@ def sweep(config, length, max_length, context_rows):
         total += attention(config, rows, length) + after_attention(config, rows)
         # The forks share the trunk's query, key, value and raw scores.
         total += attention(config, length, max_length)  # all
-        total += 2 * attention(config, length, length) // 2  # p2q, p2: the context alone
+        total += attention(config, length, length) // 2  # p2q: the context alone
+        total += attention(config, length, context_rows)  # p2: keys outside the passage
         total += 2 * attention(config, context_rows, length) // 2  # q2, q2p
         total += 3 * after_attention(config, length) + 2 * after_attention(config, context_rows)
         total += 5 * (config.num_hidden_layers - number - 1) * layer(config, length, length)
