@@ -85,16 +85,19 @@ class Windows:
     def _find_context(self, token_roles):
         """Numbers the tokens that are not passage: R rows in the window that has most, C keys.
 
-        For the roles ``0 1 1 0 2 2 2 0`` (R = 5): context_rows is ``0 1 2 3 7`` and the slots of
-        the eight positions are ``0 1 2 3 3 3 3 4``. What fills up the list in other windows are
-        passage tokens: no position has such a row for its slot, and as keys they are masked.
+        For the roles ``0 1 1 0 2 2 2 0`` (R = 5): context_rows is ``0 1 2 3 7``. With these rows
+        changed and put behind the eight unchanged ones, the eight are to be taken from ``8 9 10 11
+        4 5 6 12``. What fills up the list in other windows are passage tokens: none is taken from
+        such a row, and as keys they are masked.
         """
         # [B, F]
-        self.is_context = _is_context(token_roles[:, : self.num_rows])
-        self._slots = tf.maximum(tf.cumsum(tf.cast(self.is_context, tf.int32), axis=1) - 1, 0)
+        is_context = is_context_key = _is_context(token_roles[:, : self.num_rows])
+        numbers = tf.range(self.num_rows)[tf.newaxis]
+        slots = tf.cumsum(tf.cast(is_context, tf.int32), axis=1) - 1
+        self._from_changed_context = tf.where_v2(is_context, self.num_rows + slots, numbers)
+        self._from_changed_passage = tf.where_v2(is_context, numbers, self.num_rows + numbers)
         # [B, R] and [B, C]
-        self.context_rows = self._context_keys = _numbers_where(self.is_context)
-        is_context_key = self.is_context
+        self.context_rows = self._context_keys = _numbers_where(is_context)
         if self.keys_of_rows is not None:
             is_context_key = _is_context(token_roles[:, : self.num_keys])
             self._context_keys = _numbers_where(is_context_key)
@@ -116,8 +119,13 @@ class Windows:
 
     def with_context_rows(self, carried, changed):
         """Puts changed context rows ``[B, R, H]`` in the place of those carried, ``[B, F, H]``."""
-        spread = tf.gather(changed, self._slots, batch_dims=1)
-        return tf.where_v2(self.is_context[:, :, tf.newaxis], spread, carried)
+        both = tf.concat([carried, changed], axis=1)
+        return tf.gather(both, self._from_changed_context, batch_dims=1)
+
+    def with_passage_rows(self, carried, changed):
+        """Puts changed passage rows in the place of those carried, both ``[B, F, H]``."""
+        both = tf.concat([carried, changed], axis=1)
+        return tf.gather(both, self._from_changed_passage, batch_dims=1)
 
     def zone_bias(self, zone):
         """What a zone adds to the scores: ``[B, 1, F, K]``, or None where it sees the padding.
@@ -254,7 +262,8 @@ class Reader:
         context = layer.attend(scores, windows.context_keys_bias, value)
         _, length, size = shape_of(unmasked.output)
         kept = tf.reshape(unmasked.context, [-1, length, size])[:, : windows.num_rows]
-        return tf.where_v2(tf.reshape(windows.is_context, [-1, 1]), flat(kept), context)
+        changed = tf.reshape(context, [-1, windows.num_rows, size])
+        return flat(windows.with_passage_rows(kept, changed))
 
     @staticmethod
     def _fork_few_rows(layer, zones, windows, unmasked):
