@@ -142,6 +142,18 @@ def training_strategy(settings):
     return tf.distribute.experimental.MultiWorkerMirroredStrategy()
 
 
+def fixed_pipeline(data):
+    """Takes a dataset's self-tuning away, which has nothing to tune here.
+
+    TensorFlow 2.15 (1.15 has no such option) waits for its tuner at the end, idle and for up to a
+    minute.
+    """
+    options = tf.data.Options()
+    if hasattr(options, "autotune"):
+        options.autotune.enabled = False
+    return data.with_options(options)
+
+
 def make_estimator(settings, model_fn, windows_at_once=None, strategy=None, threads=0):
     """The estimator: a TPUEstimator, which on a CPU or one GPU is a plain one.
 

@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 import files
 import reading
+import runtime
 
 # Windows kept in memory to draw the next one from. The file itself is shuffled too.
 _SHUFFLE_BUFFER = 20000
@@ -152,7 +153,7 @@ def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_sh
         data = data.skip(steps_done)
         if input_context is not None:
             data = _share_of(data, batch_size, input_context)
-        return data.prefetch(2)
+        return runtime.fixed_pipeline(data.prefetch(2))
 
     return input_fn
 
@@ -190,7 +191,8 @@ def prediction_input_fn(path, max_seq_length, static_shapes=False):
 
     def input_fn(params):
         data = tf.data.TFRecordDataset(path).map(_parser(False), num_parallel_calls=2)
-        return _batches(data, params["batch_size"], max_seq_length, static_shapes).prefetch(2)
+        data = _batches(data, params["batch_size"], max_seq_length, static_shapes)
+        return runtime.fixed_pipeline(data.prefetch(2))
 
     return input_fn
 
@@ -210,11 +212,12 @@ def queue_input_fn(chunks, max_seq_length):
             data = tf.data.Dataset.from_tensor_slices(chunk).map(_parser(False))
             return _batches(data, params["batch_size"], max_seq_length, False)
 
-        return tf.data.Dataset.from_generator(
+        data = tf.data.Dataset.from_generator(
             lambda: (np.array(chunk, object) for chunk in iter(chunks.get, None)),
             tf.string,
             [None],
-        ).flat_map(batches_of)
+        )
+        return runtime.fixed_pipeline(data.flat_map(batches_of))
 
     return input_fn
 
