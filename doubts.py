@@ -31,12 +31,14 @@ def doubts(folder, answers, baseline, baseline_path, reads_cls):
     Returns:
         list of str, one line each.
     """
-    odd = {cell: answers[cell] for cell in answers if cell not in _harmless(answers, reads_cls)}
-    vouched = set(_as_decoded(folder, answers))
+    harmless = _harmless(answers, reads_cls)
+    odd = {cell: texts for cell, texts in answers.items() if cell not in harmless}
+    records = resume.records(folder)
+    vouched = set(_as_decoded(folder, answers, records))
     return [
         *_like_the_baseline(folder, odd, baseline, baseline_path, vouched),
         *_twins(folder, odd, baseline, vouched),
-        *_of_several_runs(folder, answers),
+        *_of_several_runs(folder, answers, records, vouched),
         *_older_than_the_checkpoint(folder, answers, baseline_path),
     ]
 
@@ -57,13 +59,12 @@ def _harmless(answers, reads_cls):
     return {cell for cell in answers if may_equal_baseline(cell, num_layers, reads_cls)}
 
 
-def _as_decoded(folder, answers):
+def _as_decoded(folder, answers, records):
     """The cells whose files are, to the byte, what a decoding in the folder noted that it wrote.
 
     Where such answers equal others, the mask did nothing: few questions, or an easy reader. It is
     less likely a wrong file, so one line names all such cells.
     """
-    records = resume.records(folder)
     for cell in answers:
         record = records.get(attention_zones.file_name(PREDICTIONS, cell), {})
         content = files.read_bytes(_path(folder, cell))
@@ -125,27 +126,23 @@ def _shown(names):
     return ", ".join(names[:_MOST_NAMED]) + (" and %d more" % more if more > 0 else "")
 
 
-def _of_several_runs(folder, answers):
+def _of_several_runs(folder, answers, records, vouched):
     """Files that the decoding did not write as they are now, or that different runs wrote."""
-    records = resume.records(folder)
     lines, by_run = [], collections.defaultdict(list)
     for cell in answers:
         name = attention_zones.file_name(PREDICTIONS, cell)
-        if name not in records:
-            if records:
-                lines.append(
-                    "%s: no run of run_squad.py in this folder has finished it; unless you put it "
-                    "there yourself, delete it and decode it again" % _path(folder, cell)
-                )
-            continue
-        content = files.read_bytes(_path(folder, cell))
-        if records[name].get("sha256") != hashlib.sha256(content).hexdigest():
+        if cell in vouched:
+            by_run[records[name].get("run")].append(name)
+        elif name in records:
             lines.append(
                 "%s: it was changed after it was decoded; delete it and decode it again"
                 % _path(folder, cell)
             )
-        else:
-            by_run[records[name].get("run")].append(name)
+        elif records:
+            lines.append(
+                "%s: no run of run_squad.py in this folder has finished it; unless you put it "
+                "there yourself, delete it and decode it again" % _path(folder, cell)
+            )
     # The largest group is taken for the right one.
     *others, _ = sorted(by_run.values(), key=len) or [[]]
     for names in others:

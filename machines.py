@@ -37,7 +37,7 @@ def this_machine():
     """The Machine that this process is; one of one where TF_CONFIG is not set.
 
     For example ``{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index":
-    1}}`` makes it machine 1 of 2.
+    1}}`` makes it ``Machine(number=1, count=2)``, the second.
 
     Raises:
         UserError: the variable's text does not say which machines there are and which one this is.
