@@ -2,9 +2,9 @@
 
 Self-attention is a square matrix: a row is the token that looks (the query), a column the token
 looked at (the key). A reader sees ``[CLS] question [SEP] passage [SEP] padding``, and each token
-has one of three *roles*; a zone says, for each pair (role of the row, role of the key), whether
-that look is forbidden. The whole meaning of a zone is therefore one 3 x 3 table (``mask_table``),
-and everything else in the project only moves such tables about.
+has one of three *roles*, or as a key may be padding; a zone says, for each pair (role of the row,
+role of the key), whether that look is forbidden. The whole meaning of a zone is therefore one 3 x 4
+table (``mask_table``), and everything else in the project only moves such tables about.
 
 This module needs nothing but numpy, so that the scripts which only read file names start at once.
 
@@ -21,6 +21,8 @@ import numpy as np
 # not do, for they put [CLS] and the first [SEP] with the question.
 OTHER, QUESTION, PASSAGE = 0, 1, 2
 NUM_ROLES = 3
+# What a key may be besides, in the last column of mask_table.
+PADDING = 3
 
 # The five zones of the published map, in the order of the columns of results.csv.
 ZONES = ("all", "q2", "q2p", "p2q", "p2")
@@ -32,7 +34,7 @@ MASKED = -10000.0
 
 _FORBIDDEN_LOOKS = {
     # zone: pairs (roles of the row, roles of the key)
-    "all": ((), ()),  # forbids nothing; it takes the padding term away, see sees_padding
+    "all": ((), ()),  # forbids nothing, not even padding: see sees_padding
     "q2": ((QUESTION,), (QUESTION,)),
     "q2p": ((OTHER, QUESTION), (PASSAGE,)),
     "p2q": ((OTHER, PASSAGE), (QUESTION,)),
@@ -70,39 +72,34 @@ def cells_of(num_layers: int, zones: Iterable[str] = ZONES) -> List[Cell]:
     return [Cell(layer, zone) for layer in range(num_layers) for zone in zones]
 
 
-def mask_table(zone: str) -> np.ndarray:
+def mask_table(zone: Optional[str]) -> np.ndarray:
     """The zone as a table of roles.
 
+    Args:
+        zone: one of OFFERED_ZONES; None is what BERT itself forbids, the padding.
+
     Returns:
-        float32 ``[row role, key role]``, 1 where the look is forbidden. For example ``q2p`` is
-        ``[[0, 0, 1], [0, 0, 1], [0, 0, 0]]``: rows OTHER and QUESTION may not see PASSAGE keys.
+        float32 ``[row role, key role]``, 1 where the look is forbidden. For example
+        ``q2p`` is ``[[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1]]``: rows OTHER and QUESTION may not
+        see PASSAGE keys, and nobody padding.
 
     Raises:
-        KeyError: zone is not one of OFFERED_ZONES.
+        KeyError: there is no such zone.
     """
-    rows, keys = _FORBIDDEN_LOOKS[zone]
-    table = np.zeros((NUM_ROLES, NUM_ROLES), np.float32)
-    for row in rows:
-        table[row, list(keys)] = 1
+    table = np.zeros((NUM_ROLES, NUM_ROLES + 1), np.float32)
+    table[:, PADDING] = not sees_padding(zone)
+    if zone is not None:
+        rows, keys = _FORBIDDEN_LOOKS[zone]
+        table[np.ix_(rows, keys)] = 1
     return table
 
 
-def changes_passage_rows(zone: str) -> bool:
-    """Whether masking the zone changes what a passage token sees in that layer.
+def changes_rows(zone: str, role: int) -> bool:
+    """Whether masking the zone changes what the tokens of a role see in that layer.
 
-    ``q2`` and ``q2p`` do not, nor does ``all`` by its table; but see sees_padding.
+    ``q2`` and ``q2p``, for example, change no PASSAGE row.
     """
-    return bool(mask_table(zone)[PASSAGE].any()) or sees_padding(zone)
-
-
-def hides_passage_from_itself(zone: str) -> bool:
-    """Whether all that the zone does is to leave passage tokens only keys outside the passage.
-
-    ``p2`` does.
-    """
-    expected = np.zeros((NUM_ROLES, NUM_ROLES))
-    expected[PASSAGE, PASSAGE] = 1
-    return bool((mask_table(zone) == expected).all())
+    return bool((mask_table(zone) != mask_table(None))[role].any())
 
 
 def sees_padding(zone: Optional[str]) -> bool:

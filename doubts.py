@@ -11,7 +11,7 @@ import hashlib
 import attention_zones
 import files
 import resume
-from attention_zones import OTHER, PREDICTIONS
+from attention_zones import OTHER, PASSAGE, PREDICTIONS
 
 # How many files a line names.
 _MOST_NAMED = 5
@@ -49,9 +49,9 @@ def may_equal_baseline(cell, num_layers, reads_cls):
     Answers are read from the passage's rows of the last layer, so a zone of other rows does
     nothing there. ``reads_cls``: the row of [CLS], which is OTHER, counts as well.
     """
-    if cell.layer != num_layers - 1 or attention_zones.changes_passage_rows(cell.zone):
+    if cell.layer != num_layers - 1 or attention_zones.changes_rows(cell.zone, PASSAGE):
         return False
-    return not (reads_cls and attention_zones.mask_table(cell.zone)[OTHER].any())
+    return not (reads_cls and attention_zones.changes_rows(cell.zone, OTHER))
 
 
 def _harmless(answers, reads_cls):

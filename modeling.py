@@ -14,12 +14,13 @@ Letters for the dimensions, as used in the shapes above tensors:
 
 A *window* is ``[CLS] question [SEP] passage [SEP]``. It comes padded to T = ``max_seq_length``, but
 a padded key has no weight, so the keys are the first K = L tokens only; and since nobody looks at
-a padded row either, F = L too, unless the padding's own logits are wanted (see reading.Windows).
+a padded row either, F = L too, unless the padding's own logits are wanted (see windows.Windows).
 On a TPU, where shapes are static, all are T.
 """
 
 import dataclasses
 import math
+from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -27,6 +28,9 @@ import files
 from command_line import UserError
 
 LAYER_NORM_EPSILON = 1e-12
+
+# Stands for the largest of no scores: below any score or bias, and within float16's range.
+LOWEST_SCORE = -60000.0
 
 # Google's later configurations describe a pooler that a span reader does not have.
 _IGNORED_KEYS = ("directionality",)
@@ -240,13 +244,17 @@ class Embeddings:
                 "embeddings_project", width, config.hidden_size, config.initializer_range
             )
 
-    def __call__(self, input_ids, segment_ids):
-        """``[B, T]`` and ``[B, T]`` -> ``[B, T, H]``."""
+    def __call__(self, input_ids, segment_ids, positions=None):
+        """``[B, T]`` each -> ``[B, T, H]``; positions None is 0, 1, 2, ..."""
+        if positions is None:
+            positioned = self.positions[: shape_of(input_ids)[1]]
+        else:
+            positioned = tf.gather(self.positions, positions)
         summed = (
             self._look_up(self.words, input_ids, self.one_hot)
             # Two segments: a product with a one-hot row is quicker than a gather everywhere.
             + self._look_up(self.segments, segment_ids, one_hot=True)
-            + self.positions[: shape_of(input_ids)[1]]
+            + positioned
         )
         embedded = dropout(self.norm(summed), self.dropout)
         if self.projection is None:
@@ -261,6 +269,16 @@ class Embeddings:
         rows, size = table.shape.as_list()
         one_hot_rows = tf.one_hot(tf.reshape(ids, [-1]), rows, dtype=tf.float32)
         return tf.reshape(tf.matmul(one_hot_rows, table), shape_of(ids) + [size])
+
+
+class PartialAttention(NamedTuple):
+    """Attention to some of the keys, before it is divided by the sum of its weights.
+
+    A key's weight is ``e^(s - peak)``, s being its score.
+    """
+
+    peak: tf.Tensor  # the largest score, [N, B, F, 1]
+    sums: tf.Tensor  # of the weighted values, and of the weights, [N, B, F, D + 1]
 
 
 class TransformerLayer:
@@ -295,47 +313,107 @@ class TransformerLayer:
             self.output_norm = LayerNorm(hidden)
 
     def project(self, hidden):
-        """``[B, F, H]`` -> query (scaled), key and value, each ``[B, N, F, D]``."""
-        length = shape_of(hidden)[1]
+        """``[B, F, H]`` -> query (scaled), key and value, each ``[N, B, F, D]``."""
         projected = tf.nn.bias_add(tf.matmul(flat(hidden), self.kernels), self.biases)
-        split = tf.reshape(projected, [-1, length, 3, self.num_heads, self.head_size])
-        return tf.unstack(tf.transpose(split, [2, 0, 3, 1, 4]))
+        # [3 N, B F, D]. Heads come first: TensorFlow 1.15 is slow to move more axes than that.
+        by_head = tf.transpose(
+            tf.reshape(projected, [-1, 3 * self.num_heads, self.head_size]), [1, 0, 2]
+        )
+        batch_size = shape_of(hidden)[0]
+        shape = [3, self.num_heads, batch_size, -1, self.head_size]
+        return tf.unstack(tf.reshape(by_head, shape))
 
-    @staticmethod
-    def scores(query, key):
-        """``[B, N, F, D]`` and ``[B, N, K, D]`` -> scaled scores without bias, ``[B, N, F, K]``."""
-        return tf.matmul(query, key, transpose_b=True, name="attention_scores")
-
-    def attend(self, scores, bias, value):
+    def attend(self, query, key, value, bias):
         """Mixes the values of the keys that each row looks at.
 
         Args:
-            scores: ``[B, N, F, K]``, rows (queries) by keys.
-            bias: added to the scores before the softmax; broadcasts to them. None adds nothing.
-            value: ``[B, N, K, D]``.
+            query: ``[N, B, F, D]``, scaled.
+            key, value: ``[N, B, K, D]``.
+            bias: added to the scores ``[N, B, F, K]`` before the softmax; broadcasts to them. None
+                adds nothing.
 
         Returns:
-            The context, flat: ``[B F, H]``.
+            The context, ``[B, F, H]``.
         """
-        if bias is not None:
-            scores = scores + bias
+        scores = self._scores(query, key, bias)
         probabilities = tf.nn.softmax(scores, name="attention_probabilities")
-        probabilities = dropout(probabilities, self.attention_dropout)
-        # [B, F, N, D]
-        context = tf.transpose(tf.matmul(probabilities, value), [0, 2, 1, 3])
-        return tf.reshape(context, [-1, self.num_heads * self.head_size])
+        context = tf.matmul(dropout(probabilities, self.attention_dropout), value)
+        return tf.concat(tf.unstack(context), axis=-1)
+
+    @staticmethod
+    def _scores(query, key, bias):
+        scores = tf.matmul(query, key, transpose_b=True, name="attention_scores")
+        return scores if bias is None else scores + bias
+
+    def attend_partly(self, query, key, value_and_one, bias):
+        """Attention to a group of keys, to be combined with that to other groups.
+
+        A softmax over all keys is made of sums over groups of them: of ``e^s``, and of ``e^s``
+        times the value (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018,
+        section 3.1). So what many masks share is computed once.
+
+        Args:
+            query, key, bias: as in attend. K may be 0.
+            value_and_one: ``[N, B, K, D + 1]``, of with_one.
+
+        Returns:
+            PartialAttention.
+        """
+        scores = self._scores(query, key, bias)
+        # [N, B, F, 1]; the largest of no scores at all would be minus infinity.
+        peak = tf.maximum(tf.reduce_max(scores, axis=-1, keepdims=True), LOWEST_SCORE)
+        return PartialAttention(peak, tf.matmul(tf.exp(scores - peak), value_and_one))
+
+    def combine(self, parts, bias=None):
+        """Attention to all groups of keys, for Z masks of them at once.
+
+        Args:
+            parts: the PartialAttention to each of G groups.
+            bias: what each mask adds to all scores of a group, ``[B, F, Z, G]``; None is one mask
+                that adds nothing.
+
+        Returns:
+            The context for each mask, a list of Z times ``[B, F, H]``.
+        """
+        # [N, B, F, 1, G]
+        peaks = tf.concat([part.peak for part in parts], axis=-1)[..., tf.newaxis, :]
+        if bias is not None:
+            peaks += bias
+        weights = tf.exp(peaks - tf.reduce_max(peaks, axis=-1, keepdims=True))
+        # [N, B, F, Z, G] x [N, B, F, G, D + 1]
+        sums = tf.matmul(weights, tf.stack([part.sums for part in parts], axis=3))
+        values, totals = tf.split(sums, [self.head_size, 1], axis=-1)
+        # [Z, B, F, N, D]
+        contexts = tf.transpose(values / totals, [3, 1, 2, 0, 4])
+        num_masks = 1 if bias is None else bias.shape.as_list()[2]
+        batch_size, hidden_size = shape_of(contexts)[1], self.num_heads * self.head_size
+        return tf.unstack(tf.reshape(contexts, [num_masks, batch_size, -1, hidden_size]))
 
     def finish(self, context, residual):
-        """What follows the attention, row by row: ``[B F, H]``, ``[B, F, H]`` -> ``[B, F, H]``."""
-        attended = dropout(self.attention_output(context), self.dropout)
+        """What follows the attention, row by row.
+
+        Args:
+            context: ``[B, F, H]``, of attend or combine.
+            residual: what came into the layer, ``[B, F, H]``.
+
+        Returns:
+            What goes out of it, ``[B, F, H]``.
+        """
+        attended = dropout(self.attention_output(flat(context)), self.dropout)
         attended = self.attention_norm(attended + flat(residual))
         raised = self.activation(self.intermediate(attended))
         finished = self.output_norm(dropout(self.output(raised), self.dropout) + attended)
-        _, length, size = shape_of(residual)
-        return tf.reshape(finished, [-1, length, size])
+        finished = tf.reshape(finished, tf.shape(residual))
+        finished.set_shape(residual.shape)
+        return finished
 
     def __call__(self, hidden, bias, num_keys=None):
         """The whole layer: ``[B, F, H]`` -> ``[B, F, H]``, looking at the first K tokens or all."""
         query, key, value = self.project(hidden)
-        scores = self.scores(query, first_tokens(key, num_keys))
-        return self.finish(self.attend(scores, bias, first_tokens(value, num_keys)), hidden)
+        key, value = first_tokens(key, num_keys), first_tokens(value, num_keys)
+        return self.finish(self.attend(query, key, value, bias), hidden)
+
+
+def with_one(value):
+    """``[N, B, K, D]`` -> ``[N, B, K, D + 1]``: a weighted sum then has the weights' sum, too."""
+    return tf.concat([value, tf.ones_like(value[..., :1])], axis=-1)

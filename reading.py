@@ -5,12 +5,20 @@ The letters in the shapes are those of modeling.py.
 
 import collections
 import dataclasses
-from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
 import attention_zones
-from modeling import Embeddings, TransformerLayer, flat, initializer, shape_of
+from modeling import (
+    Embeddings,
+    PartialAttention,
+    TransformerLayer,
+    flat,
+    initializer,
+    shape_of,
+    with_one,
+)
+from windows import WindowsByRole
 
 # Added to the logits of padding where no answer may start or end there.
 UNREACHABLE = -1e9
@@ -28,124 +36,6 @@ def without_padding(logits, input_mask):
     """
     padding = tf.cast(1 - input_mask[:, : shape_of(logits)[-2], tf.newaxis], tf.float32)
     return logits + UNREACHABLE * padding
-
-
-class Windows:
-    """A batch of windows as tensors, each ``[B, T]``, and the biases that follow from them.
-
-    Args:
-        input_ids, segment_ids, token_roles: int32 ``[B, T]``.
-        input_mask: int32 ``[B, T]``, 1 on tokens and 0 on padding.
-        static_shapes: keep every length T, as a TPU needs.
-        score_padding: whether the logits of padded positions are wanted, up to T.
-
-    Attributes:
-        max_length: T.
-        num_keys: L, the tokens of the longest window (T for static shapes).
-        num_rows: F, for how many positions there will be logits.
-        keys_of_rows: K, how many of F rows are keys too, or None if all are.
-        padding_bias: what BERT adds to the scores of padded keys, ``[B, 1, 1, K]``, or None if
-            there are none.
-        carries_passage: whether a cell that leaves the passage's rows alone takes them over from
-            the trunk. The number of the other rows is not static, so not for static shapes.
-    """
-
-    def __init__(
-        self,
-        input_ids,
-        input_mask,
-        segment_ids,
-        token_roles,
-        static_shapes=False,
-        score_padding=False,
-    ):
-        self.input_ids = input_ids
-        self.input_mask = input_mask
-        self.segment_ids = segment_ids
-        self.max_length = shape_of(input_ids)[1]
-        self.num_keys = self.max_length
-        if not static_shapes:
-            self.num_keys = tf.reduce_max(tf.reduce_sum(input_mask, axis=1))
-        self.num_rows = self.num_keys
-        self.keys_of_rows = None
-        if score_padding:
-            self.num_rows, self.keys_of_rows = self.max_length, self.num_keys
-        self._roles = tf.one_hot(token_roles, attention_zones.NUM_ROLES, dtype=tf.float32)
-        self._padding = self.padding_bias = None
-        # A batch of one window is as long as that window: there is no key to mask.
-        if static_shapes or input_ids.shape.as_list()[0] != 1:
-            # [B, 1, K]
-            self._padding = tf.cast(1 - input_mask[:, tf.newaxis, : self.num_keys], tf.float32)
-            self.padding_bias = attention_zones.MASKED * self._padding[:, tf.newaxis]
-        self._zone_bias = {}
-        self.carries_passage = not static_shapes
-        if self.carries_passage:
-            self._find_context(token_roles)
-
-    def _find_context(self, token_roles):
-        """Numbers the tokens that are not passage: R rows in the window that has most, C keys.
-
-        For the roles ``0 1 1 0 2 2 2 0`` (R = 5): context_rows is ``0 1 2 3 7``. With these rows
-        changed and put behind the eight unchanged ones, the eight are to be taken from ``8 9 10 11
-        4 5 6 12``. What fills up the list in other windows are passage tokens: none is taken from
-        such a row, and as keys they are masked.
-        """
-        # [B, F]
-        is_context = is_context_key = _is_context(token_roles[:, : self.num_rows])
-        numbers = tf.range(self.num_rows)[tf.newaxis]
-        slots = tf.cumsum(tf.cast(is_context, tf.int32), axis=1) - 1
-        self._from_changed_context = tf.where_v2(is_context, self.num_rows + slots, numbers)
-        self._from_changed_passage = tf.where_v2(is_context, numbers, self.num_rows + numbers)
-        # [B, R] and [B, C]
-        self.context_rows = self._context_keys = _numbers_where(is_context)
-        if self.keys_of_rows is not None:
-            is_context_key = _is_context(token_roles[:, : self.num_keys])
-            self._context_keys = _numbers_where(is_context_key)
-        self.context_keys_bias = None
-        if self._padding is not None:
-            # [B, 1, 1, C]
-            masked = self._padding[:, 0] + 1.0 - tf.cast(is_context_key, tf.float32)
-            masked = tf.gather(masked, self._context_keys, batch_dims=1)
-            self.context_keys_bias = attention_zones.MASKED * masked[:, tf.newaxis, tf.newaxis]
-
-    def at_context_rows(self, x):
-        """Takes the context rows out of ``[B, F, ...]``: ``[B, R, ...]``."""
-        return tf.gather(x, self.context_rows, batch_dims=1)
-
-    def at_context_keys(self, x):
-        """Takes the context keys out of ``[B, N, at least K, D]``: ``[B, N, C, D]``."""
-        x = tf.gather(tf.transpose(x, [0, 2, 1, 3]), self._context_keys, batch_dims=1)
-        return tf.transpose(x, [0, 2, 1, 3])
-
-    def with_context_rows(self, carried, changed):
-        """Puts changed context rows ``[B, R, H]`` in the place of those carried, ``[B, F, H]``."""
-        both = tf.concat([carried, changed], axis=1)
-        return tf.gather(both, self._from_changed_context, batch_dims=1)
-
-    def with_passage_rows(self, carried, changed):
-        """Puts changed passage rows in the place of those carried, both ``[B, F, H]``."""
-        both = tf.concat([carried, changed], axis=1)
-        return tf.gather(both, self._from_changed_passage, batch_dims=1)
-
-    def zone_bias(self, zone):
-        """What a zone adds to the scores: ``[B, 1, F, K]``, or None where it sees the padding.
-
-        A row whose every key is masked keeps the softmax of its raw scores. Adding the same number
-        to a whole row does that in theory only: in float32 it costs the scores three decimals, and
-        in bfloat16 all of them. So such a row gets zeros.
-        """
-        if attention_zones.sees_padding(zone):
-            return None
-        if zone not in self._zone_bias:
-            # Rows [B, F, 3] x table [3, 3] x keys [B, 3, K]: each pair of roles has its entry.
-            table = tf.constant(attention_zones.mask_table(zone))
-            rows, keys = self._roles[:, : self.num_rows], self._roles[:, : self.num_keys]
-            masked = tf.matmul(tf.tensordot(rows, table, axes=1), keys, transpose_b=True)
-            if self._padding is not None:
-                masked += self._padding
-            masked -= tf.reduce_min(masked, axis=-1, keepdims=True)
-            self._zone_bias[zone] = attention_zones.MASKED * masked[:, tf.newaxis]
-        return self._zone_bias[zone]
 
 
 class Reader:
@@ -171,12 +61,8 @@ class Reader:
     def read(self, windows, cells=(attention_zones.BASELINE,), variants_at_once=None):
         """The logits of the unmasked reader and of every cell, in one pass that forks.
 
-        Masking layer k leaves every layer before k as it was. So the unmasked batch, the *trunk*,
-        goes through every layer once; where cells mask layer k their variants leave it there,
-        sharing its query, key, value and raw scores, and go on through the later layers side by
-        side. One layer's variants are taken to the end before the trunk goes on, so that memory
-        holds the variants of one layer at most. What nobody asks for is never computed: TensorFlow
-        leaves out the part of a graph that is not fetched.
+        What nobody asks for is never computed: TensorFlow leaves out the part of a graph that is
+        not fetched.
 
         Args:
             windows: a Windows of B windows.
@@ -186,115 +72,76 @@ class Reader:
         Returns:
             An ordered dict: cell -> float32 ``[B, F, 2]``, the logits of start and end.
         """
+        logits = {}
+        if any(cell.layer is not None for cell in cells):
+            logits = self._read_forking(WindowsByRole(windows), cells, variants_at_once)
+        for cell in cells:
+            if cell not in logits:
+                logits[cell] = self._read_everywhere_masked(windows, cell.zone)
+        return collections.OrderedDict((cell, logits[cell]) for cell in cells)
+
+    def _read_everywhere_masked(self, windows, zone):
+        """The logits with a zone masked in every layer; with None, those of the unmasked reader."""
+        hidden, rows = self.embeddings(windows.input_ids, windows.segment_ids), windows.num_rows
+        if attention_zones.sees_padding(zone):
+            hidden = self._run(0, hidden, None, None)[:, :rows]
+        else:
+            bias = windows.padding_bias if zone is None else windows.zone_bias(zone)
+            hidden = self._run(0, hidden[:, :rows], bias, windows.num_keys)
+        return self.span_logits(hidden)
+
+    def _read_forking(self, windows, cells, variants_at_once):
+        """The logits of the unmasked reader and of the cells that mask one layer, cell -> logits.
+
+        Masking layer k leaves every layer before k as it was. So the unmasked batch, the *trunk*,
+        goes through every layer once; where cells mask layer k their variants leave it there,
+        sharing its attention, and go on through the later layers side by side. One layer's variants
+        are taken to the end before the trunk goes on, so that memory holds the variants of one
+        layer at most.
+
+        A zone that leaves the passage's rows alone has, after layer k, only a few rows of its own:
+        q2 and q2p, of a window of 190 tokens, some 16. It goes on *beside* the trunk, and leaves it
+        in layer k + 1, where the passage sees that the others changed.
+
+        Args:
+            windows: a WindowsByRole.
+            cells, variants_at_once: as in read.
+        """
         forks = _cells_by_layer(cells, len(self.layers))
         # The trunk keeps its padding as long as a cell at this layer or a later one looks at it.
         last_padded = max(
-            [-1] + [c.layer for c in cells if c.layer is not None and _sees_padding(c)]
+            [-1] + [n for n, leaving in enumerate(forks) if any(map(_sees_padding, leaving))]
         )
-        embedded = self.embeddings(windows.input_ids, windows.segment_ids)
-        trunk = embedded if last_padded >= 0 else embedded[:, : windows.num_rows]
-        logits = {}
+        hidden = self.embeddings(windows.input_ids, windows.segment_ids, windows.positions)
+        if last_padded < 0:
+            hidden = hidden[:, : windows.num_rows]
+        logits, beside = {}, {}
         for number, layer in enumerate(self.layers):
-            query, key, value = layer.project(trunk)
-            hidden = trunk
-            if number >= last_padded:
-                query, trunk = query[:, :, : windows.num_rows], trunk[:, : windows.num_rows]
-            scores = layer.scores(query, key[:, :, : windows.num_keys])
-            context = layer.attend(scores, windows.padding_bias, value[:, :, : windows.num_keys])
-            trunk = layer.finish(context, trunk)
-            for group in _in_groups(forks[number], variants_at_once):
-                unmasked = _Unmasked(hidden, query, key, value, scores, context, trunk)
-                variants = self._fork(layer, group, windows, unmasked)
+            if not (forks[number] or beside):
+                hidden = layer(hidden, windows.padding_bias, windows.num_keys)
+                continue
+            trunk = _TrunkLayer(layer, windows, hidden, forks[number], number < last_padded)
+            few_rows = [cell for cell in forks[number] if windows.carries_passage(cell.zone)]
+            all_rows = [cell for cell in forks[number] if cell not in few_rows]
+            for group in _in_groups(list(beside) + all_rows, variants_at_once):
+                hidden = trunk.variants(group, beside)
                 bias = _tile(windows.padding_bias, len(group))
-                variants = self._run(number + 1, variants, bias, windows.keys_of_rows)
-                forked = self.span_logits(variants)
+                hidden = self._run(number + 1, hidden, bias, windows.num_keys)
+                forked = self.span_logits(hidden)
                 logits.update(zip(group, tf.split(forked, len(group))))
-                # Before the trunk goes on, and before the next group begins.
-                with tf.control_dependencies([forked]):
-                    trunk, scores = tf.identity(trunk), tf.identity(scores)
-        logits[attention_zones.BASELINE] = self.span_logits(trunk)
-        for cell in cells:
-            if cell.layer is None and cell.zone is not None:
-                logits[cell] = self._read_masked_everywhere(cell.zone, windows, embedded)
-        return collections.OrderedDict((cell, logits[cell]) for cell in cells)
-
-    def _fork(self, layer, cells, windows, unmasked):
-        """One layer with each of Z zones masked.
-
-        Args:
-            layer: the layer; cells: the Z cells that mask it, as _cells_by_layer orders them.
-            windows: the Windows.
-            unmasked: the trunk's _Unmasked at this layer.
-
-        Returns:
-            ``[Z B, F, H]``, the cells one after another.
-        """
-        rows, keys = windows.num_rows, windows.num_keys
-        query, hidden = unmasked.query[:, :, :rows], unmasked.hidden[:, :rows]
-        contexts, few = [], []
-        for cell in cells:
-            if attention_zones.sees_padding(cell.zone):
-                all_scores = layer.scores(query, unmasked.key)
-                contexts.append(layer.attend(all_scores, None, unmasked.value))
-            elif windows.carries_passage and not attention_zones.changes_passage_rows(cell.zone):
-                few.append(cell.zone)
-            elif windows.carries_passage and attention_zones.hides_passage_from_itself(cell.zone):
-                contexts.append(self._attend_context_keys(layer, query, windows, unmasked))
-            else:
-                scores, value = unmasked.scores[:, :, :rows], unmasked.value[:, :, :keys]
-                contexts.append(layer.attend(scores, windows.zone_bias(cell.zone), value))
-        variants = []
-        if contexts:
-            tiled = _tile(hidden, len(contexts))
-            variants.append(layer.finish(tf.concat(contexts, axis=0), tiled))
-        if few:
-            variants += self._fork_few_rows(layer, few, windows, unmasked)
-        return tf.concat(variants, axis=0)
-
-    @staticmethod
-    def _attend_context_keys(layer, query, windows, unmasked):
-        """The context where passage rows see only the keys outside the passage, C of K.
-
-        The other rows keep the trunk's. ``[B F, H]``.
-        """
-        scores = layer.scores(query, windows.at_context_keys(unmasked.key))
-        value = windows.at_context_keys(unmasked.value)
-        context = layer.attend(scores, windows.context_keys_bias, value)
-        _, length, size = shape_of(unmasked.output)
-        kept = tf.reshape(unmasked.context, [-1, length, size])[:, : windows.num_rows]
-        changed = tf.reshape(context, [-1, windows.num_rows, size])
-        return flat(windows.with_passage_rows(kept, changed))
-
-    @staticmethod
-    def _fork_few_rows(layer, zones, windows, unmasked):
-        """As _fork, for zones that change only rows outside the passage, R of F."""
-        # [B, N, R, D]. To find the scores of a few rows again costs less than to pick them out.
-        query = tf.transpose(
-            windows.at_context_rows(tf.transpose(unmasked.query, [0, 2, 1, 3])), [0, 2, 1, 3]
-        )
-        scores = layer.scores(query, unmasked.key[:, :, : windows.num_keys])
-        value = unmasked.value[:, :, : windows.num_keys]
-        contexts = []
-        for zone in zones:
-            bias = windows.at_context_rows(windows.zone_bias(zone)[:, 0])[:, tf.newaxis]
-            contexts.append(layer.attend(scores, bias, value))
-        tiled = _tile(windows.at_context_rows(unmasked.hidden), len(zones))
-        changed = layer.finish(tf.concat(contexts, axis=0), tiled)
-        carried = unmasked.output[:, : windows.num_rows]
-        return [windows.with_context_rows(carried, rows) for rows in tf.split(changed, len(zones))]
+                trunk.wait_for(forked)
+            beside = trunk.changed_rows(few_rows)
+            hidden = trunk.output
+        logits[attention_zones.BASELINE] = unmasked = self.span_logits(hidden)
+        for cell, changed in beside.items():
+            carried = unmasked[:, : windows.num_passage]
+            logits[cell] = tf.concat([carried, self.span_logits(changed)], axis=1)
+        return {cell: windows.in_order(of_cell) for cell, of_cell in logits.items()}
 
     def _run(self, first, hidden, bias, num_keys):
         for layer in self.layers[first:]:
             hidden = layer(hidden, bias, num_keys)
         return hidden
-
-    def _read_masked_everywhere(self, zone, windows, embedded):
-        if attention_zones.sees_padding(zone):
-            hidden = self._run(0, embedded, None, None)
-        else:
-            bias = windows.zone_bias(zone)
-            hidden = self._run(0, embedded[:, : windows.num_rows], bias, windows.keys_of_rows)
-        return self.span_logits(hidden[:, : windows.num_rows])
 
     def span_logits(self, hidden):
         """``[B, F, H]`` -> start and end logits ``[B, F, 2]``."""
@@ -307,41 +154,122 @@ def _sees_padding(cell):
     return attention_zones.sees_padding(cell.zone)
 
 
-class _Unmasked(NamedTuple):
-    """What the trunk has at a layer; its rows are F or, with their padding, T."""
+class _TrunkLayer:
+    """The unmasked batch in one layer, and the cells that leave it there.
 
-    hidden: tf.Tensor  # what goes in, [B, F, H]
-    query: tf.Tensor  # [B, N, F, D], as key and value
-    key: tf.Tensor
-    value: tf.Tensor
-    scores: tf.Tensor  # raw, [B, N, F, K]
-    context: tf.Tensor  # flat, [B F, H]
-    output: tf.Tensor  # what comes out, [B, F, H]
+    Args:
+        layer: a modeling.TransformerLayer.
+        windows: a WindowsByRole.
+        hidden: what comes into the layer, ``[B, T, H]``, or ``[B, F, H]`` without the padding.
+        cells: those that mask this layer.
+        keep_padding: whether the padding's rows are wanted in the next layer.
 
-
-def _is_context(token_roles):
-    return tf.not_equal(token_roles, attention_zones.PASSAGE)
-
-
-def _numbers_where(chosen):
-    """The numbers of the chosen tokens, bool ``[B, F]`` -> int32 ``[B, the most in a window]``.
-
-    Where a window has fewer, other tokens' numbers follow.
+    Attributes:
+        output: what goes out of the layer, as hidden.
     """
-    chosen = tf.cast(chosen, tf.float32)
-    most = tf.cast(tf.reduce_max(tf.reduce_sum(chosen, axis=1)), tf.int32)
-    # top_k breaks ties toward the lower index, so that the numbers come in order.
-    return tf.nn.top_k(chosen, most).indices
+
+    def __init__(self, layer, windows, hidden, cells, keep_padding):
+        self._layer, self._windows = layer, windows
+        self._hidden = hidden[:, : windows.num_rows]
+        query, key, value = layer.project(hidden)
+        self._query = query[:, :, : windows.num_rows]
+        padded = any(map(_sees_padding, cells))
+        groups = windows.keys_by_role(key, with_one(value), padded=padded)
+        parts = [layer.attend_partly(self._query, *group) for group in groups]
+        # The passage's keys, and attention to them: the first group.
+        self._passage, self._to_passage = groups[0], parts[0]
+        zones = [None] + [cell.zone for cell in cells]
+        context, *contexts = layer.combine(parts, windows.zones_bias(zones, padded))
+        self._contexts = dict(zip(cells, contexts))
+        residual = self._hidden
+        if keep_padding and windows.padding_apart:
+            # The padding's rows look at what there is, and no zone is masked for them.
+            real = slice(windows.num_keys)
+            of_padding = layer.attend(
+                query[:, :, windows.num_rows :],
+                key[:, :, real],
+                value[:, :, real],
+                windows.padding_bias,
+            )
+            context, residual = tf.concat([context, of_padding], axis=1), hidden
+        self.output = layer.finish(context, residual)
+
+    def wait_for(self, tensor):
+        """Lets whatever is made of this layer from now on be computed after that tensor."""
+        with tf.control_dependencies([tensor]):
+            self._contexts, self._to_passage, self.output = tf.nest.map_structure(
+                tf.identity, (self._contexts, self._to_passage, self.output)
+            )
+
+    def changed_rows(self, cells):
+        """What goes out for cells that carry the passage: cell -> its R other rows, ``[B, R, H]``."""
+        if not cells:
+            return {}
+        first = self._windows.num_passage
+        context = tf.concat([self._contexts[cell][:, first:] for cell in cells], axis=0)
+        changed = self._layer.finish(context, _tile(self._hidden[:, first:], len(cells)))
+        return dict(zip(cells, tf.split(changed, len(cells))))
+
+    def variants(self, cells, beside):
+        """What goes out of the layer for Z cells, ``[Z B, F, H]``.
+
+        Args:
+            cells: cells that mask this layer or, first, some of those beside the trunk.
+            beside: cell -> the changed rows with which it comes in, ``[B, R, H]``.
+        """
+        contexts, residuals = [], []
+        joining = [beside[cell] for cell in cells if cell in beside]
+        if joining:
+            context, residual = self._join(joining)
+            contexts.append(context)
+            residuals.append(residual)
+        masked = [self._contexts[cell] for cell in cells if cell not in beside]
+        contexts += masked
+        residuals += [self._hidden] * len(masked)
+        return self._layer.finish(tf.concat(contexts, axis=0), tf.concat(residuals, axis=0))
+
+    def _join(self, changed):
+        """Attention for variants whose rows outside the passage are not the trunk's.
+
+        Args:
+            changed: a list of Z times ``[B, R, H]``, those rows.
+
+        Returns:
+            Context and residual, each ``[Z B, F, H]``.
+        """
+        layer, windows, times = self._layer, self._windows, len(changed)
+        passage_rows = slice(windows.num_passage)
+        changed = tf.concat(changed, axis=0)
+        query, key, value = layer.project(changed)
+        # To the passage's keys, which are the trunk's: its own rows see there what they saw.
+        passage_key, passage_value, bias = self._passage
+        by_passage = [_tile_heads(x[:, :, passage_rows], times) for x in self._to_passage]
+        by_others = layer.attend_partly(
+            query,
+            _tile_heads(passage_key, times),
+            _tile_heads(passage_value, times),
+            _tile(bias, times),
+        )
+        to_passage = PartialAttention(
+            *(tf.concat(both, axis=2) for both in zip(by_passage, by_others))
+        )
+        # To the other keys, which changed, and are the first of the changed rows.
+        others = slice(windows.num_keys - windows.num_passage)
+        to_others = layer.attend_partly(
+            tf.concat([_tile_heads(self._query[:, :, passage_rows], times), query], axis=2),
+            key[:, :, others],
+            with_one(value[:, :, others]),
+            _tile(windows.other_keys_bias, times),
+        )
+        (context,) = layer.combine([to_passage, to_others])
+        return context, tf.concat([_tile(self._hidden[:, passage_rows], times), changed], axis=1)
 
 
 def _cells_by_layer(cells, num_layers):
-    """The cells of each layer, those last that change only rows outside the passage."""
     by_layer = [[] for _ in range(num_layers)]
     for cell in cells:
         if cell.layer is not None:
             by_layer[cell.layer].append(cell)
-    for cells_here in by_layer:
-        cells_here.sort(key=lambda cell: not attention_zones.changes_passage_rows(cell.zone))
     return by_layer
 
 
@@ -352,6 +280,9 @@ def _in_groups(cells, most):
 
 def _tile(x, times):
     """Repeats the batch: ``[B, ...]`` -> ``[times B, ...]``; None stays None."""
-    if x is None:
-        return None
-    return tf.tile(x, [times] + [1] * (x.shape.ndims - 1))
+    return None if x is None else tf.concat([x] * times, axis=0)
+
+
+def _tile_heads(x, times):
+    """Repeats the batch: ``[N, B, ...]`` -> ``[N, times B, ...]``."""
+    return tf.concat([x] * times, axis=1)

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 import files
-import reading
 import runtime
+from windows import Windows
 
 # Windows kept in memory to draw the next one from. The file itself is shuffled too.
 _SHUFFLE_BUFFER = 20000
@@ -98,9 +98,9 @@ def windows_from(features, static_shapes, score_padding=False):
 
     Args:
         features: dict of int32 tensors ``[B, T]``, as the input functions give them.
-        static_shapes, score_padding: see reading.Windows.
+        static_shapes, score_padding: see windows.Windows.
     """
-    return reading.Windows(
+    return Windows(
         features[INPUT_IDS.name],
         features[INPUT_MASK],
         features[SEGMENT_IDS.name],

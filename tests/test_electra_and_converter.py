@@ -14,6 +14,7 @@ import reading
 from attention_zones import BASELINE
 from tests import small
 from tests.refusals import refusal
+from windows import Windows
 
 tf.disable_v2_behavior()
 
@@ -152,8 +153,8 @@ def test_logits_are_those_of_a_plain_reader(converted):
     segments = (np.arange(40) > 12).astype(np.int32)[np.newaxis]
     with tf.Graph().as_default(), tf.Session() as session:
         reader = reading.Reader(ours)
-        windows = reading.Windows(*map(tf.constant, (ids, ids * 0 + 1, segments, ids * 0)))
-        logits = reader.read(windows)[BASELINE]
+        batch = Windows(*map(tf.constant, (ids, ids * 0 + 1, segments, ids * 0)))
+        logits = reader.read(batch)[BASELINE]
         tf.train.Saver(tf.trainable_variables()).restore(session, str(out / "bert_model.ckpt"))
         found = session.run(logits)[0]
     assert np.abs(found - naive_logits(tensors, config, ids[0], segments[0])).max() < 2e-4

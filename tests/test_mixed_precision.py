@@ -11,6 +11,7 @@ from attention_zones import BASELINE, OFFERED_ZONES, Cell, cells_of, file_name
 from command_line import UserError
 from tests import small
 from tests.test_modeling import random_windows
+from windows import Windows
 
 tf.disable_v2_behavior()
 
@@ -43,8 +44,8 @@ def both_precisions(inputs, cells, **options):
         tf.set_random_seed(1)
         reader = reading.Reader(CONFIG)
         inputs = [tf.placeholder_with_default(x, x.shape) for x in inputs]
-        windows = reading.Windows(*inputs, **options)
-        logits = tf.stack(list(reader.read(windows, cells).values()))
+        batch = Windows(*inputs, **options)
+        logits = tf.stack(list(reader.read(batch, cells).values()))
         read = []
         for mixed in (False, True):
             with tf.Session(config=runtime.session_config(mixed)) as session:

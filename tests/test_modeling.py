@@ -7,6 +7,7 @@ import tensorflow.compat.v1 as tf
 import modeling
 import reading
 from attention_zones import BASELINE, OFFERED_ZONES, ZONES, Cell, cells_of
+from windows import Windows
 
 tf.disable_v2_behavior()
 
@@ -16,8 +17,8 @@ def read_logits(checkpoint, inputs, cells, static_shapes=False):
     config = modeling.BertConfig.from_file(str(checkpoint / "bert_config.json"))
     with tf.Graph().as_default(), tf.Session() as session:
         reader = reading.Reader(config)
-        windows = reading.Windows(*map(tf.constant, inputs), static_shapes=static_shapes)
-        logits = reader.read(windows, cells)
+        batch = Windows(*map(tf.constant, inputs), static_shapes=static_shapes)
+        logits = reader.read(batch, cells)
         saver = tf.train.Saver(tf.trainable_variables())
         saver.restore(session, tf.train.latest_checkpoint(str(checkpoint)))
         return session.run(tf.stack(list(logits.values())))
@@ -153,8 +154,8 @@ def random_reader():
 
 def fork(random_reader, inputs, cells=EVERY_CELL, variants_at_once=None, **options):
     reader, session, _ = random_reader
-    windows = reading.Windows(*map(tf.constant, inputs), **options)
-    return session.run(list(reader.read(windows, cells, variants_at_once).values()))
+    batch = Windows(*map(tf.constant, inputs), **options)
+    return session.run(list(reader.read(batch, cells, variants_at_once).values()))
 
 
 @pytest.mark.parametrize(
