@@ -384,7 +384,7 @@ class TransformerLayer:
         sums = tf.matmul(weights, tf.stack([part.sums for part in parts], axis=3))
         values, totals = tf.split(sums, [self.head_size, 1], axis=-1)
         # [Z, B, F, N, D]
-        contexts = tf.transpose(values / totals, [3, 1, 2, 0, 4])
+        contexts = tf.transpose(values * tf.math.reciprocal(totals), [3, 1, 2, 0, 4])
         num_masks = 1 if bias is None else bias.shape.as_list()[2]
         batch_size, hidden_size = shape_of(contexts)[1], self.num_heads * self.head_size
         return tf.unstack(tf.reshape(contexts, [num_masks, batch_size, -1, hidden_size]))

@@ -4,6 +4,8 @@ Softmax, norms, activations and biases are not counted; they are the overhead th
 the machine's matmul rate shows.
 """
 
+from attention_zones import PASSAGE, ZONES, changes_rows
+
 
 def projection(config, rows):
     """One product ``[rows, H] x [H, H]``: query, key, value or the attention's output."""
@@ -39,9 +41,12 @@ def sweep(config, length, max_length, context_rows):
         config: a modeling.BertConfig.
         length: the window's tokens.
         max_length: ``max_seq_length``; the trunk is that long, since ``all`` looks at padding.
-        context_rows: tokens that are not passage, the only rows that q2 and q2p change and the
-            only keys that p2 leaves the passage.
+        context_rows: tokens that are not passage, the only rows that q2 and q2p change in their
+            own layer.
     """
+    few_rows = sum(not changes_rows(zone, PASSAGE) for zone in ZONES)
+    all_rows = len(ZONES) - few_rows
+    passage, padding = length - context_rows, max_length - length
     total = 0
     for number in range(config.num_hidden_layers):
         last = number == config.num_hidden_layers - 1
@@ -49,11 +54,19 @@ def sweep(config, length, max_length, context_rows):
         rows = length if last else max_length
         total += projection(config, max_length) * 2 + projection(config, rows)
         total += attention(config, rows, length) + after_attention(config, rows)
-        # The forks share the trunk's query, key, value and raw scores.
-        total += attention(config, length, max_length)  # all
-        total += attention(config, length, length) // 2  # p2q: the context alone
-        total += attention(config, length, context_rows)  # p2: keys outside the passage
-        total += 2 * attention(config, context_rows, length) // 2  # q2, q2p
-        total += 3 * after_attention(config, length) + 2 * after_attention(config, context_rows)
-        total += 5 * (config.num_hidden_layers - number - 1) * layer(config, length, length)
+        # The zones of this layer share its attention; "all" looks at the padding besides.
+        total += attention(config, length, padding)
+        total += all_rows * after_attention(config, length)
+        total += few_rows * after_attention(config, context_rows)
+        # Those that changed few rows in the layer before leave the trunk here.
+        joining = few_rows if number else 0
+        total += joining * 3 * projection(config, context_rows)
+        total += joining * attention(config, context_rows, passage)
+        total += joining * attention(config, length, context_rows)
+        total += joining * after_attention(config, length)
+        total += (
+            (all_rows + joining)
+            * (config.num_hidden_layers - number - 1)
+            * layer(config, length, length)
+        )
     return total
