@@ -1,5 +1,7 @@
 """The model's logits: against the published implementation and against plain runs."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -184,6 +186,28 @@ def test_a_row_whose_every_key_is_masked_keeps_its_raw_scores(random_reader):
     for logits in masked:
         # Adding -10000 to every score, as published, leaves them 7e-6 apart even here.
         assert np.abs(logits - baseline).max() < 1e-6
+
+
+@pytest.mark.parametrize("static_shapes", [False, True])
+def test_keys_that_outweigh_all_others_can_be_masked(static_shapes):
+    """Scores hundreds apart: next to the largest, e^s of all others is 0 in float32."""
+    config = dataclasses.replace(CONFIG, num_hidden_layers=1)
+    inputs = random_windows([24, 15, 20], 24, CONFIG.vocab_size)
+    cells = [BASELINE] + cells_of(1, OFFERED_ZONES)
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(1)
+        reader = reading.Reader(config)
+        session.run(tf.global_variables_initializer())
+        (query,) = [v for v in tf.global_variables() if v.op.name.endswith("query/kernel")]
+        query.load(100 * session.run(query), session)
+        weights = {v.op.name: session.run(v).astype(np.float64) for v in tf.global_variables()}
+        found = fork((reader, session, weights), inputs, cells, static_shapes=static_shapes)
+    for cell, logits in zip(cells, found):
+        for window in range(3):
+            real = inputs[1, window].astype(bool)
+            expected = naive_logits(weights, config, inputs[:, window], cell)
+            difference = np.abs(logits[window][real[: logits.shape[1]]] - expected[real]).max()
+            assert difference < 2e-3, (cell, window)
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 4])
