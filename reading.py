@@ -202,7 +202,7 @@ class _TrunkLayer:
             )
 
     def changed_rows(self, cells):
-        """What goes out for cells that carry the passage: cell -> its R other rows, ``[B, R, H]``."""
+        """The R rows that cells which carry the passage send out: cell -> ``[B, R, H]``."""
         if not cells:
             return {}
         first = self._windows.num_passage
