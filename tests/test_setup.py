@@ -240,7 +240,12 @@ def test_hints(machine, says, hint):
 
 def stop_during(machine, command, how):
     """Starts the set-up, and ends it while an interpreter is busy with ``command``."""
-    process = subprocess.Popen(**machine.command(FAKE_HANGS=command), start_new_session=True)
+    process = subprocess.Popen(
+        **machine.command(FAKE_HANGS=command),
+        start_new_session=True,
+        # Whoever runs the tests in the background may have made them deaf to it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     deadline = time.time() + 30
     calls = machine.environment["FAKE_CALLS"]
     while not (os.path.exists(calls) and command in open(calls).read()):
