@@ -258,7 +258,8 @@ def _check(options):
     if math.isnan(options.na_prob_thresh):
         raise UserError("--na-prob-thresh: nan is not a threshold; give a number such as 0.5")
     if options.out_file is not None:
-        files.check_writable(options.out_file, "--out-file")
+        inputs = [options.data_file, options.prediction_file, options.na_prob_file]
+        files.check_writable(options.out_file, "--out-file", inputs)
 
 
 def _with_probabilities(development, predictions, scores, options):

@@ -209,14 +209,23 @@ def write_json(path, value, what="output file", indent=4):
     write_bytes(path, (json.dumps(value, indent=indent) + "\n").encode("ascii"), what)
 
 
-def check_writable(path, what="output file"):
+def check_writable(path, what="output file", inputs=()):
     """Finds out, before any long work, whether a local file can be written there.
 
+    Args:
+        path: the file.
+        what: what to call it in an error.
+        inputs: files that are read and must not be overwritten; None among them is passed over.
+
     Raises:
-        UserError: the directory is missing or closed, or ``path`` is itself a directory.
+        UserError: the directory is missing or closed, or ``path`` is itself a directory or one of
+            ``inputs``.
     """
     if _is_remote(path):
         return
+    for read in filter(None, inputs):
+        if os.path.realpath(str(path)) == os.path.realpath(str(read)):
+            raise UserError("%s: %s is a file to read here; name another one" % (what, path))
     directory = os.path.dirname(str(path)) or "."
     if os.path.isdir(path):
         raise UserError("%s: %s is a directory; name a file in it" % (what, path))

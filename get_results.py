@@ -357,7 +357,7 @@ def _check_options(options):
     if options.baseline:
         outputs.append(beside(options.results_file, "significance"))
     for path in outputs:
-        files.check_writable(path, "results file")
+        files.check_writable(path, "results file", [options.data_file, options.baseline])
 
 
 def beside(path, ending):

@@ -358,7 +358,12 @@ class TransformerLayer:
 
         Returns:
             PartialAttention.
+
+        Raises:
+            ValueError: the layer is to drop attention out, which this leaves no place for.
         """
+        if self.attention_dropout:
+            raise ValueError("cells of one layer can be decoded with, not trained with")
         scores = self._scores(query, key, bias)
         # [N, B, F, 1]; the largest of no scores at all would be minus infinity.
         peak = tf.maximum(tf.reduce_max(scores, axis=-1, keepdims=True), LOWEST_SCORE)

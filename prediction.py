@@ -181,6 +181,7 @@ def _fingerprint(settings, checkpoint):
         config=dataclasses.asdict(settings.bert_config),
         vocabulary=files.read_bytes(settings.vocab_file, "--vocab_file"),
         data=files.read_bytes(settings.predict_file, "--predict_file"),
+        code=resume.code_of_answers(),
         flags=[getattr(settings, name) for name in _FLAGS_THAT_COUNT],
     )
 
@@ -214,8 +215,8 @@ def _warn_of_other_runs(settings, finished):
     others = finished.of_other_runs(names)
     if others:
         say(
-            "WARNING: %s in %s from another checkpoint, data file or flags, and this run does not "
-            "replace them, the first being %s; decode them again too, or name another "
+            "WARNING: %s in %s from another checkpoint, data file, code or flags, and this run "
+            "does not replace them, the first being %s; decode them again too, or name another "
             "--prediction_dir" % (counted(len(others), "file"), settings.prediction_dir, others[0])
         )
 
@@ -232,7 +233,7 @@ def _pending_cells(settings, finished):
     there = len(settings.cells) - len(pending)
     if there:
         say(
-            "%d of %d are decoded already, from the same checkpoint, data and flags; "
+            "%d of %d are decoded already, from the same checkpoint, data, code and flags; "
             "--overwrite=True decodes them again." % (there, len(settings.cells))
         )
     return pending

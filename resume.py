@@ -9,12 +9,15 @@ Beside the prediction files stands a folder ``.decoding``::
 Of the windows any may be there and any missing: the workers of a cluster do not finish in order.
 
 A *run* is named after a fingerprint of everything that its answers depend on, so that work of
-another checkpoint, data file or flag is never taken up. Every file is written whole or not at all.
+another checkpoint, data file, code or flag is never taken up. Every file is written whole or not
+at all.
 """
 
+import ast
 import hashlib
 import io
 import json
+import os
 import re
 import zipfile
 
@@ -30,6 +33,41 @@ _FINISHED = "finished"
 _CELLS = "cells.json"
 _WINDOWS = "windows-%08d-%08d.npz"
 _WINDOWS_PATTERN = re.compile(r"windows-(\d+)-(\d+)\.npz")
+
+
+# The modules whose code decides what the answers are; "squad/" stands before those of that folder.
+_CODE_OF_ANSWERS = (
+    "attention_zones",
+    "modeling",
+    "windows",
+    "reading",
+    "prediction",
+    "tokenization",
+    "data_sets",
+    "squad/examples",
+    "squad/features",
+    "squad/answers",
+    "cmrc2018/examples",
+    "cmrc2018/shape",
+    "cmrc2018/spans",
+)
+CODE_OF_TRAINING = ("training", "optimization", "squad/records")
+
+
+def code_of_answers(*more):
+    """The code that answers depend on, for fingerprint(): module -> its syntax tree, as bytes.
+
+    So a model that was changed meets no old work, while a changed comment does no harm.
+
+    Args:
+        more: further modules, such as those of CODE_OF_TRAINING.
+    """
+    folder = os.path.dirname(os.path.abspath(__file__))
+    code = {}
+    for name in _CODE_OF_ANSWERS + more:
+        source = files.read_text(os.path.join(folder, name + ".py"))
+        code[name] = ast.dump(ast.parse(source)).encode()
+    return code
 
 
 def fingerprint(**parts):

@@ -344,6 +344,11 @@ def _check(options):
                 "--%s needs a second table; add --side-by-side FILE" % name.replace("_", "-")
             )
     is_table = options.baseline.lower().endswith(".csv")
+    if is_table and options.metric == "f1":
+        raise UserError(
+            "--metric: %s compares exact match; give the baseline's F1 as a number"
+            % options.baseline
+        )
     if options.side_by_side and is_table and options.other_baseline is None:
         raise UserError(
             "--side-by-side: %s is the baseline of the first table only; add --other-baseline"

@@ -19,8 +19,8 @@ from attention_zones import (
 )
 from modeling import shape_of
 
-# Added to the scores of keys that are not there. It is far below MASKED, so that a key which is
-# only masked is preferred to one which does not exist, and within the range of float16.
+# Added to the scores of keys that are no tokens of their group. It is far below MASKED, so that a
+# group whose tokens are all masked still outweighs one that has none, and in the range of float16.
 ABSENT = 3 * MASKED
 
 
@@ -78,7 +78,8 @@ class Windows:
         None where the zone sees the padding, and so all T keys. A row whose every key is masked
         keeps the softmax of its raw scores. Adding the same number to a whole row does that in
         theory only: in float32 it costs the scores three decimals, and in bfloat16 all of them. So
-        such a row gets zeros.
+        such a row gets zeros. (No zone that is offered masks [CLS] as a key, so that only other
+        windows and other zones have such rows.)
         """
         if sees_padding(zone):
             return None
@@ -109,8 +110,9 @@ class WindowsByRole:
     ``0 1 1 0 2 2 2 0`` and two padded tokens has its tokens in the order ``4 5 6 0 3 7 1 2 8 9``.
 
     Where windows differ, each role has as many places as in the window that has most. Places that
-    stay free repeat some other token, and are masked as keys. On a TPU, where shapes are static,
-    the order is left as it is, and the keys of each role are all T, the others masked.
+    stay free repeat some other token, and are masked as keys; so F, K and T, which count places
+    here, may be larger than those of Windows. On a TPU, where shapes are static, the order is left
+    as it is, and the keys of each role are all T, the others masked.
 
     Attributes:
         input_ids, segment_ids, token_roles, positions, num_rows, num_keys, padding_bias: as those
@@ -118,7 +120,7 @@ class WindowsByRole:
         num_passage: how many rows, the first ones, are passage; None for static shapes, where this
             cannot be known.
         padding_apart: whether the padding's rows come behind the F rows that logits are wanted of.
-        other_keys_bias: the padding_bias of the keys after those.
+        other_keys_bias: the padding_bias of the keys that are not passage; not for static shapes.
     """
 
     def __init__(self, windows):
@@ -195,7 +197,7 @@ class WindowsByRole:
         return self.num_passage is not None and not changes_rows(zone, PASSAGE)
 
     def in_order(self, logits):
-        """Sorts ``[B, F, 2]`` back to the order of the tokens."""
+        """Sorts ``[B, F, 2]`` back to the order of the tokens, and to the F of Windows."""
         if self.positions is None:
             return logits
         return tf.gather(logits, self._places[:, : self._windows.num_rows], batch_dims=1)

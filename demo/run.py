@@ -25,6 +25,7 @@ import eval_squad
 import files
 import get_results
 import report
+import resume
 import visualize_att_zone
 from command_line import UserError
 from demo import biographies
@@ -199,7 +200,7 @@ class Demo:
             % "{:,}".format(self._settings.num_train_steps),
             inputs=[self.train_file, *self._shape],
             outputs=self._model,
-            settings=flags,
+            settings=[flags, resume.code_of_answers(*resume.CODE_OF_TRAINING)],
             folders=(self.model_dir, self.prediction_dir),
             action=lambda: self._run_squad(
                 "--do_train=True", "--train_file=" + self.train_file, *flags
@@ -218,7 +219,7 @@ class Demo:
             "Reading the development questions with nothing masked",
             inputs=[self.dev_file, *self._shape, *self._model],
             outputs=[self._predictions, self.metrics_file],
-            settings=flags,
+            settings=[flags, resume.code_of_answers()],
             action=action,
         )
 
@@ -230,7 +231,7 @@ class Demo:
             % len(self._cell_files),
             inputs=[self.dev_file, *self._shape, *self._model],
             outputs=self._cell_files,
-            settings=flags,
+            settings=[flags, resume.code_of_answers()],
             action=lambda: self._decode("--do_sweep=True", *flags),
         )
 
@@ -316,7 +317,7 @@ def _call(script, *arguments):
 
 def _show_command(script, arguments):
     """Prints what a user would type, wrapped so that it can be copied."""
-    words = ["python", script, *map(shlex.quote, arguments)]
+    words = [_interpreter(), script, *map(shlex.quote, arguments)]
     lines = textwrap.wrap(
         " ".join(words),
         width=94,
@@ -326,6 +327,12 @@ def _show_command(script, arguments):
         break_on_hyphens=False,
     )
     _say(" \\\n".join(lines))
+
+
+def _interpreter():
+    """The Python that runs this, as one types it in the repository's folder."""
+    inside = sys.executable.startswith(_ROOT + os.sep)
+    return os.path.relpath(sys.executable, _ROOT) if inside else sys.executable
 
 
 def map_as_text(baseline, results):

@@ -156,6 +156,7 @@ def test_refuses_other_probabilities(paths, capsys, content, part):
         (["--na-prob-file", "none.json"], ["--na-prob-file: there is no file none.json"]),
         (["--out-file", "none/metric.json"], ["--out-file: there is no directory none"]),
         (["--out-file", "."], ["--out-file: . is a directory"]),
+        (["--out-file", "predictions.json"], ["predictions.json is a file to read here"]),
         (
             ["--na-prob-file", "na.json", "--out-image-dir", "na.json"],
             ["--out-image-dir", "na.json"],

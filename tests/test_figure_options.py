@@ -260,6 +260,7 @@ def test_text_of_a_pdf_can_be_searched(folder):
         ("other.csv results_significance.csv", "does not hold the scores of"),
         ("other.csv 75 --std", "--std: there is no other_std.csv beside"),
         ("results.csv 75 --metric F2", "--metric"),
+        ("results.csv results_significance.csv --metric f1", "compares exact match"),
         ("results.csv 75 --other-baseline 75", "--other-baseline needs a second table"),
         ("results.csv 75 --other-title B", "--other-title needs a second table"),
         ("results.csv 75 --side-by-side none.csv", "--side-by-side: there is no file"),

@@ -259,6 +259,15 @@ def test_a_results_file_that_cannot_be_written(folder, capsys, monkeypatch, resu
     assert part in refusal(capsys, get_results.main, "prediction", results, *options)
 
 
+def test_a_file_that_is_read_is_not_written_over(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    before = (folder.parent / "dev.json").read_bytes()
+    options = ("--data-file", "dev.json")
+    line = refusal(capsys, get_results.main, "prediction", "./dev.json", *options)
+    assert "results file: ./dev.json is a file to read here" in line
+    assert (folder.parent / "dev.json").read_bytes() == before
+
+
 def test_arguments_are_needed(capsys):
     assert "results_file" in refusal(capsys, get_results.main, "prediction")
 

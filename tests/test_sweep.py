@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+import files
 import run_squad
 from attention_zones import BASELINE, ZONES, Cell, cells_of, file_name
 from tests import small
@@ -191,6 +192,26 @@ def test_work_of_another_run_is_never_mixed_in(change, small_files, small_model,
         small.run(small_files, model, do_sweep=True, prediction_dir=tmp_path / where, **more)
         assert "decoded already" not in capsys.readouterr().err
     assert contents(tmp_path / "predictions") == contents(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize(
+    "line, expected", [("EXTRA = 1", "10 cells"), ("# A remark.", "Nothing is left")]
+)
+def test_changed_code_decodes_again_and_a_changed_comment_does_not(
+    line, expected, small_files, small_model, tmp_path, capsys, monkeypatch
+):
+    sweep = dict(do_sweep=True, prediction_dir=tmp_path)
+    small.run(small_files, small_model, **sweep)
+    read_text = files.read_text
+
+    def edited(path, *more):
+        text = read_text(path, *more)
+        return text + line + "\n" if str(path).endswith("modeling.py") else text
+
+    monkeypatch.setattr(files, "read_text", edited)
+    capsys.readouterr()
+    small.run(small_files, small_model, **sweep)
+    assert expected in capsys.readouterr().err
 
 
 def test_files_of_another_run_that_stay_are_warned_of(small_files, small_model, tmp_path, capsys):
