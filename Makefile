@@ -21,7 +21,7 @@ help: ## Lists the targets.
 	@echo "With RUNTIME=tf2: on TensorFlow 2.15. With PYTHON=/path/to/python: on that interpreter."
 
 setup: ## Makes the Python environment in .venv, and nothing else.
-	@bash setup_environment.sh $(RUNTIME)
+	@bash scripts/setup_environment.sh $(RUNTIME)
 
 # Both files, so that neither takes away what the other needs. pip leaves alone what is there.
 setup-ray: setup ## Adds Ray to it, for decoding on several machines.

@@ -1,9 +1,9 @@
 """Compares two maps zone by zone, such as those of one run and of the mean over five."""
 
-import command_line
-from attention_zones import ZONES
-from command_line import UserError
+from common import command_line
+from common.command_line import UserError
 from get_results import read_results
+from zones.masks import ZONES
 
 _DESCRIPTION = """\
 Compares two tables that get_results.py wrote, zone by zone:

@@ -19,14 +19,13 @@ import safetensors
 import safetensors.numpy
 import tensorflow.compat.v1 as tf
 
-import checkpoints
-import command_line
-import files
-import runtime
 import tokenization
-from command_line import UserError
+from common import command_line, files
+from common.command_line import UserError
+from common.progress import counted, say
 from modeling import ACTIVATIONS, BERT, ELECTRA, LAYER_NORM_EPSILON, BertConfig
-from progress import counted, say
+from running import checkpoints
+from running import estimator as runtime
 
 WEIGHTS, CONFIG, VOCABULARY = "model.safetensors", "config.json", "vocab.txt"
 OUR_CONFIG, OUR_CHECKPOINT = "bert_config.json", "bert_model.ckpt"

@@ -5,7 +5,7 @@
 #     bash decode_squad.sh q2               the zone q2 only; several may be named
 #     bash decode_squad.sh q2 -- --write_nbest=True
 #
-# The zones are those of attention_zones.py. What stands behind -- is passed on to run_squad.py.
+# The zones are those of zones/masks.py. What stands behind -- is passed on to run_squad.py.
 # Stopped and started again, it goes on where it was; what is finished is not done again.
 # Edit the variables below, or set them in the environment: as for train_squad.sh.
 
@@ -34,7 +34,7 @@ SEED=${SEED:-}                               # if it was set for training: the s
 PREDICT_BATCH_SIZE=${PREDICT_BATCH_SIZE:-}
 
 set -euo pipefail
-# shellcheck source=drivers_common.sh
-. "$(dirname "${BASH_SOURCE[0]}")/drivers_common.sh"
+# shellcheck source=scripts/drivers.sh
+. "$(dirname "${BASH_SOURCE[0]}")/scripts/drivers.sh"
 
 decode squad "$@"

@@ -33,8 +33,8 @@ PAUSE=${PAUSE:-3}                            # seconds between them
 PYTHON=${PYTHON:-}                           # empty: .venv's if there is one, else python
 
 set -euo pipefail
-# shellcheck source=drivers_common.sh
-. "$(dirname "${BASH_SOURCE[0]}")/drivers_common.sh"
+# shellcheck source=scripts/drivers.sh
+. "$(dirname "${BASH_SOURCE[0]}")/scripts/drivers.sh"
 
 # fetch URL FILE: appends what the file lacks. Status 0: the server has sent all; 1: the connection
 # failed, trying again may help; 2: the server refuses, which has been said; 3: it cannot go on in
@@ -43,7 +43,7 @@ fetch() {
     case $FETCH_WITH in
         curl) fetch_with_curl "$@" ;;
         wget) fetch_with_wget "$@" ;;
-        python) "$PYTHON" "${HERE}check_download.py" fetch "$@" ;;
+        python) "$PYTHON" "${HERE}scripts/download.py" fetch "$@" ;;
         *) fail "FETCH_WITH is '$FETCH_WITH'; say curl, wget or python" ;;
     esac
 }
@@ -138,7 +138,7 @@ fetch_questions() { # fetch_questions URL FOLDER NAME COUNT
     echo "$file: $4 questions"
 }
 
-check_questions() { "$PYTHON" "${HERE}check_download.py" questions "$2" "$1"; }
+check_questions() { "$PYTHON" "${HERE}scripts/download.py" questions "$2" "$1"; }
 
 fetch_bert() { # fetch_bert URL
     local name=${1##*/} file
@@ -165,7 +165,7 @@ fetch_bert() { # fetch_bert URL
 }
 
 # The check of a BERT is to unpack it, which reads every byte.
-unpack() { [ -e "$UNPACKED" ] || "$PYTHON" "${HERE}check_download.py" unpack "$1" "$UNPACKED"; }
+unpack() { [ -e "$UNPACKED" ] || "$PYTHON" "${HERE}scripts/download.py" unpack "$1" "$UNPACKED"; }
 
 make_folder() {
     mkdir -p "$1" 2>/dev/null || true

@@ -6,10 +6,9 @@ How one answer is scored stands in cmrc2018/metric.py.
 import json
 import sys
 
-import command_line
-import files
 from cmrc2018.metric import DevelopmentSet
-from command_line import UserError
+from common import command_line, files
+from common.command_line import UserError
 from squad.metric import read_predictions
 
 _DECIMALS = 3

@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-import command_line
-import files
-from command_line import UserError
+from common import command_line, files
+from common.command_line import UserError
 from squad.metric import (
     DevelopmentSet,
     Scores,

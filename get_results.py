@@ -13,19 +13,17 @@ from typing import Dict, List, NamedTuple, Optional
 
 import pandas as pd
 
-import attention_zones
-import command_line
-import data_sets
-import doubts
-import files
-import several_runs
-import significance_table
-from attention_zones import BASELINE, PREDICTIONS, ZONES, Cell
-from command_line import UserError
+from common import command_line, files
+from common.command_line import UserError
+from common.progress import say
 from eval_squad import summary
-from progress import say
-from significance import LEVEL
+from maps import oddities as doubts
+from maps import several_runs, significance_table
+from maps.significance import LEVEL
+from spans import data_sets
 from squad.metric import Scores, read_predictions
+from zones import masks as attention_zones
+from zones.masks import BASELINE, PREDICTIONS, ZONES, Cell
 
 COLUMNS = ("layer",) + ZONES
 DECIMALS = 3

@@ -24,8 +24,8 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-import files
-from command_line import UserError
+from common import files
+from common.command_line import UserError
 
 LAYER_NORM_EPSILON = 1e-12
 

@@ -1,12 +1,11 @@
 """A folder of predictions -> one HTML file that shows the map and the questions behind it.
 
-What the page holds is gathered in report_page/contents.py; how it looks stands beside it.
+What the page holds is gathered in maps/report/contents.py; how it looks stands beside it.
 """
 
-import command_line
-import data_sets
-import files
-from report_page import contents, page
+from common import command_line, files
+from maps.report import contents, page
+from spans import data_sets
 
 # Mail takes files of some 20 MB at most, of which encoding eats a quarter.
 _LARGE = 15e6

@@ -31,22 +31,18 @@ import textwrap
 import tensorflow.compat.v1 as tf
 from absl import flags
 
-import attention_zones
-import checkpoints
-import cluster
-import command_line
-import data_sets
-import files
-import machines
-import prediction
-import runtime
 import tokenization
-import training
-from attention_zones import BASELINE, OFFERED_ZONES, ZONES, Cell
-from command_line import UserError
+from common import command_line, files
+from common.command_line import UserError
+from common.progress import say
 from modeling import BertConfig
-from progress import say
-from settings import Settings
+from running import checkpoints, cluster, machines, training
+from running import decoding as prediction
+from running import estimator as runtime
+from running.settings import Settings
+from spans import data_sets
+from zones import masks as attention_zones
+from zones.masks import BASELINE, OFFERED_ZONES, ZONES, Cell
 
 
 def define_flags():

@@ -12,8 +12,8 @@ Nothing here needs TensorFlow.
 
 import unicodedata
 
-import files
-from command_line import UserError
+from common import files
+from common.command_line import UserError
 
 UNKNOWN, CLS, SEP, PAD = "[UNK]", "[CLS]", "[SEP]", "[PAD]"
 

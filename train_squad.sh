@@ -36,7 +36,7 @@ SEED=${SEED:-}                               # empty: 12345; if set, each run ha
 PREDICT_BATCH_SIZE=${PREDICT_BATCH_SIZE:-}
 
 set -euo pipefail
-# shellcheck source=drivers_common.sh
-. "$(dirname "${BASH_SOURCE[0]}")/drivers_common.sh"
+# shellcheck source=scripts/drivers.sh
+. "$(dirname "${BASH_SOURCE[0]}")/scripts/drivers.sh"
 
 train squad "$@"

@@ -15,10 +15,9 @@ import seaborn
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-import command_line
-import files
-from command_line import UserError
-from map_panels import Panel, differences, read_panel
+from common import command_line, files
+from common.command_line import UserError
+from maps.panels import Panel, differences, read_panel
 
 # The range of the colours, in points. It is the published figure's, so that maps of different
 # models can be laid side by side.

@@ -4,7 +4,7 @@ Softmax, norms, activations and biases are not counted; they are the overhead th
 the machine's matmul rate shows.
 """
 
-from attention_zones import PASSAGE, ZONES, changes_rows
+from zones.masks import PASSAGE, ZONES, changes_rows
 
 
 def projection(config, rows):

@@ -13,8 +13,8 @@ import tempfile
 import time
 
 import report
-from attention_zones import BASELINE, NBEST, PREDICTIONS, cells_of, file_name
 from tests import browser
+from zones.masks import BASELINE, NBEST, PREDICTIONS, cells_of, file_name
 
 _PASSAGES, _QUESTIONS, _WORDS_OF_PASSAGE = 2067, 10570, 120
 _CANDIDATES = 8

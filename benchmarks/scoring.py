@@ -12,9 +12,9 @@ import random
 import tempfile
 import time
 
-import command_line
 import get_results
-from attention_zones import BASELINE, PREDICTIONS, cells_of, file_name
+from common import command_line
+from zones.masks import BASELINE, PREDICTIONS, cells_of, file_name
 
 QUESTIONS, LAYERS = 10570, 12
 QUESTIONS_OF_A_PASSAGE = 5

@@ -24,15 +24,15 @@ import time
 import numpy as np
 import pandas as pd
 
-import command_line
 import tokenization
-from attention_zones import PASSAGE, ZONES
 from benchmarks import flops
-from command_line import UserError
+from common import command_line
+from common.command_line import UserError
+from common.progress import say
 from modeling import BertConfig
-from progress import say
+from spans import windows as squad_features
 from squad import examples as squad_examples
-from squad import features as squad_features
+from zones.masks import PASSAGE, ZONES
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SIZES = {

@@ -4,18 +4,18 @@ import bisect
 import os
 import re
 
-import files
 import tokenization
-from cmrc2018.shape import questions_of
-from command_line import UserError
-from progress import progress, say
+from cmrc2018.format import questions_of
+from common import files
+from common.command_line import UserError
+from common.progress import progress, say
 from squad.examples import Example, report_misplaced, report_several
-from squad.shape import BadShape
+from squad.format import BadShape
 
 # Punctuation that is a word of its own, as the published reader has it: the usual full-width
 # signs, and a few of ASCII. Of others a word may hold several, and signs stay with what they touch:
 # "{zh" and "3.5" are one word. Pieces never cross punctuation, whatever the words are; what a word
-# is decides how much an answer takes in that cannot be aligned (see squad.answers.align).
+# is decides how much an answer takes in that cannot be aligned (see spans.answers.align).
 _SIGNS = "，。、；：？！（）「」『』《》“”‘’—－～" + ',;()"$-~'
 _WHITE_SPACE = " \t\r\n\u202f"
 _ALONE = re.escape(_SIGNS) + tokenization.CJK

@@ -16,7 +16,7 @@ from typing import List, NamedTuple, Tuple
 import numpy as np
 
 import squad.metric
-from cmrc2018.shape import questions_of
+from cmrc2018.format import questions_of
 from squad.metric import Scores
 
 # The signs that the published script removes. It lists the ellipsis as the two characters "……",

@@ -19,18 +19,17 @@ import time
 import pandas as pd
 import tqdm
 
-import attention_zones
-import command_line
 import eval_squad
-import files
 import get_results
 import report
-import resume
 import visualize_att_zone
-from command_line import UserError
+from common import command_line, files
+from common.command_line import UserError
 from demo import biographies
 from demo.settings import QUICK, DemoSettings
 from demo.steps import Ledger, Step, only_one_at_work
+from running import saved as resume
+from zones import masks as attention_zones
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

@@ -14,9 +14,9 @@ import hashlib
 import os
 from typing import Callable, Sequence, Tuple
 
-import files
-import resume
-from command_line import UserError
+from common import files
+from common.command_line import UserError
+from running import saved as resume
 
 _LEDGER, _LOCK = "demo.json", ".lock"
 

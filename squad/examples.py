@@ -16,10 +16,10 @@ import os
 import re
 from typing import List, Optional
 
-import files
-from command_line import UserError
-from progress import progress, say
-from squad.shape import BadShape, field
+from common import files
+from common.command_line import UserError
+from common.progress import progress, say
+from squad.format import BadShape, field
 
 # Passages are split at these only; a no-break space, say, stays inside its word. So does the
 # published code, and the answers it writes are made of these words.

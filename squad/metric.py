@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-import files
-from command_line import UserError
-from squad.shape import BadShape, field
+from common import files
+from common.command_line import UserError
+from squad.format import BadShape, field
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SCRIPTS = ("train_squad.sh", "decode_squad.sh", "drivers_common.sh")
+SCRIPTS = ("train_squad.sh", "decode_squad.sh", "scripts/drivers.sh")
 # Writes its arguments, one list to a call, and ends with $FAKE_STATUS. What the drivers ask it with
 # -c (does it start, has it TensorFlow) it answers as it is told.
 FAKE_PYTHON = """
@@ -31,6 +31,12 @@ def touch(*paths):
         path.write_bytes(b"")
 
 
+def copy(name, folder):
+    """Copies a file of the project to the same place in a folder."""
+    (folder / name).parent.mkdir(exist_ok=True)
+    shutil.copy(str(ROOT / name), str(folder / name))
+
+
 class Project:
     """A copy of the drivers in a folder of its own, with empty data, model and a false Python."""
 
@@ -44,7 +50,7 @@ class Project:
         self.python.chmod(0o755)
         self._calls = folder / "calls"
         for name in SCRIPTS:
-            shutil.copy(str(ROOT / name), str(self.root))
+            copy(name, self.root)
         touch(*(self.root / name for name in DATA))
         touch(*(self.root / "bert" / "cased_L-12_H-768_A-12" / name for name in BERT))
         (self.root / "output" / "squad").mkdir(parents=True)

@@ -52,8 +52,9 @@ class Machine:
             made.mkdir()
         for tool in TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool))
-        for name in ("setup_environment.sh", "requirements.txt", "Makefile"):
-            shutil.copy(str(ROOT / name), str(self.project))
+        for name in ("scripts/setup_environment.sh", "requirements.txt", "Makefile"):
+            (self.project / name).parent.mkdir(exist_ok=True)
+            shutil.copy(str(ROOT / name), str(self.project / name))
         self.environment = {
             "PATH": str(self.bin),
             "HOME": str(self.home),
@@ -85,7 +86,7 @@ class Machine:
     def command(self, *arguments, **variables):
         """The arguments of subprocess.run for the set-up with these environment variables."""
         return {
-            "args": [shutil.which("bash"), "setup_environment.sh", *arguments],
+            "args": [shutil.which("bash"), "scripts/setup_environment.sh", *arguments],
             "cwd": str(self.project),
             "env": {**self.environment, **variables},
             "stdin": subprocess.DEVNULL,

@@ -2,7 +2,7 @@
 
 import pytest
 
-import command_line
+from common import command_line
 
 
 def refusal(capsys, main, *argv):

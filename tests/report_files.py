@@ -4,7 +4,7 @@ import json
 import math
 import random
 
-from attention_zones import BASELINE, NBEST, PREDICTIONS, cells_of, file_name
+from zones.masks import BASELINE, NBEST, PREDICTIONS, cells_of, file_name
 
 NUM_LAYERS = 3
 CELLS = cells_of(NUM_LAYERS)

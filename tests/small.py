@@ -4,8 +4,8 @@ import json
 import random
 import types
 
-import command_line
 import run_squad
+from common import command_line
 
 WORDS = (
     "the a of in was is and Anna Bruno Clara Dario Paris Rome Oslo Lima red green blue old new "

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from squad.answers import AnswerPicker, align, candidates_from_logits
+from spans.answers import AnswerPicker, align, candidates_from_logits
+from spans.windows import make_features
 from squad.examples import Example, read_examples
-from squad.features import make_features
 from tokenization import BasicTokenizer, Tokenizer, load_vocabulary
 
 VOCABULARY = {
@@ -168,7 +168,7 @@ def test_answers_equal_a_naive_loop(
     threshold,
     seed,
 ):
-    monkeypatch.setattr("squad.answers._WINDOWS_AT_ONCE", windows_at_once)
+    monkeypatch.setattr("spans.answers._WINDOWS_AT_ONCE", windows_at_once)
     examples = examples_of(*map(" ".join, passages))
     features = features_of(examples, max_seq_length=10, doc_stride=stride)
     picker = picker_of(examples, features, version_2, n_best_size, max_length, threshold)
@@ -376,7 +376,7 @@ def test_an_answer_is_always_part_of_the_passage(passage, do_lower_case, data):
 def test_texts_are_worked_out_once_for_all_windows_and_questions(monkeypatch):
     aligned_pieces = []
     monkeypatch.setattr(
-        "squad.answers.align", lambda pieces, *_: aligned_pieces.append(pieces) or "".join(pieces)
+        "spans.answers.align", lambda pieces, *_: aligned_pieces.append(pieces) or "".join(pieces)
     )
     words = "a b c a b c".split()
     examples = [
@@ -395,5 +395,5 @@ def test_texts_are_worked_out_once_for_all_windows_and_questions(monkeypatch):
 def test_texts_are_forgotten_when_there_are_too_many(monkeypatch, real):
     examples, features, candidates = real
     expected = picker_of(examples, features).pick(candidates)
-    monkeypatch.setattr("squad.answers._MOST_TEXTS", 7)
+    monkeypatch.setattr("spans.answers._MOST_TEXTS", 7)
     assert picker_of(examples, features).pick(candidates) == expected

@@ -10,13 +10,13 @@ import tensorflow.compat.v1 as tf
 
 import eval_cmrc2018
 import get_results
-import prediction
 import run_squad
-import training
-from attention_zones import BASELINE, NBEST, PREDICTIONS, Cell, cells_of, file_name
-from cmrc2018 import spans
-from squad import records
+from running import decoding as prediction
+from running import input as records
+from running import training
+from spans import scores as spans
 from tests import chinese, small, test_xla
+from zones.masks import BASELINE, NBEST, PREDICTIONS, Cell, cells_of, file_name
 
 MOST_DIFFERENT = 0.01
 

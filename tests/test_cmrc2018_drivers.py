@@ -13,8 +13,8 @@ import zipfile
 
 import pytest
 
-import check_download
 import run_squad
+from scripts import download as check_download
 from tests import chinese
 from tests.driver_project import BERT, ROOT, Project, touch
 

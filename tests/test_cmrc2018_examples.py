@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import data_sets
 from cmrc2018.examples import find_answer, words_of
-from command_line import UserError
+from common.command_line import UserError
+from spans import data_sets
 from tests import chinese
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import eval_cmrc2018
 import get_results
-from attention_zones import BASELINE, cells_of, file_name
 from cmrc2018.metric import DevelopmentSet, bare, segments
 from tests import chinese
 from tests.refusals import refusal
+from zones.masks import BASELINE, cells_of, file_name
 
 DROPPED = "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』"
 

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from attention_zones import BASELINE, PREDICTIONS, cells_of, file_name
 from tests import small
 from tests.conftest import ROOT
+from zones.masks import BASELINE, PREDICTIONS, cells_of, file_name
 
 # The environments that the Makefile makes; OTHER_PYTHON names another one to test with.
 ENVIRONMENTS = (ROOT / ".venv", ROOT / ".venv-tf2")

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-import attention_zones
 import run_squad
 from tests.driver_project import BERT, DATA, ROOT, SCRIPTS, Project, touch
+from zones import masks as attention_zones
 
 TRAINING = {
     "do_train": "True",

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-import attention_zones
 from tests import small
 from tests.driver_project import ROOT, Project
+from zones import masks as attention_zones
 
 
 @pytest.fixture

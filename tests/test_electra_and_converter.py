@@ -10,11 +10,11 @@ import tensorflow.compat.v1 as tf
 
 import convert_checkpoint
 import modeling
-import reading
-from attention_zones import BASELINE
 from tests import small
 from tests.refusals import refusal
-from windows import Windows
+from zones import reader as reading
+from zones.batch import Windows
+from zones.masks import BASELINE
 
 tf.disable_v2_behavior()
 

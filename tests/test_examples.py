@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from command_line import UserError
+from common.command_line import UserError
 from squad.examples import read_examples
 
 PASSAGE = "Kuro (1895-1943). He\u202fsailed to\u00a0 Lima\tin May."

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import squad.features
-from attention_zones import OTHER, PASSAGE, QUESTION
-from command_line import UserError
+from common.command_line import UserError
+from spans.windows import FIRST_UNIQUE_ID, make_features, max_context_windows, windows_of
 from squad.examples import Example, read_examples
-from squad.features import FIRST_UNIQUE_ID, make_features, max_context_windows, windows_of
 from tokenization import Tokenizer, load_vocabulary
+from zones.masks import OTHER, PASSAGE, QUESTION
 
 VOCABULARY = {
     piece: number
@@ -318,7 +317,7 @@ def test_lengths_must_be_positive(flag):
 def test_progress_is_shown(monkeypatch):
     shown = []
     monkeypatch.setattr(
-        squad.features, "progress", lambda items, what, unit: shown.append((what, unit)) or items
+        squad_features, "progress", lambda items, what, unit: shown.append((what, unit)) or items
     )
     features_of([example("a")])
     assert shown == [("tokenising", "question")]

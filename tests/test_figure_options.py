@@ -7,10 +7,10 @@ import subprocess
 import numpy as np
 import pytest
 
-import map_panels
 import visualize_att_zone
-from attention_zones import ZONES, cells_of
+from maps import panels as map_panels
 from tests.refusals import refusal
+from zones.masks import ZONES, cells_of
 
 BASELINE = 80.567
 HEADER = "layer,all,q2,q2p,p2q,p2"

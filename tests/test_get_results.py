@@ -7,8 +7,8 @@ import pytest
 
 import eval_squad
 import get_results
-from attention_zones import BASELINE, NBEST, PREDICTIONS, ZONES, Cell, cells_of, file_name
 from tests.refusals import refusal
+from zones.masks import BASELINE, NBEST, PREDICTIONS, ZONES, Cell, cells_of, file_name
 
 NUM_LAYERS, NUM_QUESTIONS = 3, 16
 HEADER = "layer,all,q2,q2p,p2q,p2"

@@ -5,13 +5,13 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import modeling
-import reading
-import runtime
-from attention_zones import BASELINE, OFFERED_ZONES, Cell, cells_of, file_name
-from command_line import UserError
+from common.command_line import UserError
+from running import estimator as runtime
 from tests import small
 from tests.test_modeling import random_windows
-from windows import Windows
+from zones import reader as reading
+from zones.batch import Windows
+from zones.masks import BASELINE, OFFERED_ZONES, Cell, cells_of, file_name
 
 tf.disable_v2_behavior()
 

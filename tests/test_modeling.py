@@ -7,9 +7,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import modeling
-import reading
-from attention_zones import BASELINE, OFFERED_ZONES, ZONES, Cell, cells_of
-from windows import Windows
+from zones import reader as reading
+from zones.batch import Windows
+from zones.masks import BASELINE, OFFERED_ZONES, ZONES, Cell, cells_of
 
 tf.disable_v2_behavior()
 

@@ -6,8 +6,8 @@ import types
 
 import pytest
 
-import progress as module
-from progress import progress, say
+from common import progress as module
+from common.progress import progress, say
 
 
 class Terminal(io.StringIO):

@@ -13,11 +13,10 @@ import types
 import pytest
 import tensorflow.compat.v1 as tf
 
-import chunk_reader
-import cluster
-import resume
 import run_squad
-from command_line import UserError
+from common.command_line import UserError
+from running import chunk_reader, cluster
+from running import saved as resume
 from tests import small
 from tests.conftest import ROOT
 from tests.refusals import refusal

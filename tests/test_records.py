@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from squad import records
-from squad.features import Feature
+from running import input as records
+from spans.windows import Feature
 
 tf.disable_v2_behavior()
 

@@ -13,11 +13,11 @@ import pytest
 
 import report
 import visualize_att_zone
-from attention_zones import BASELINE, NBEST, PREDICTIONS, ZONES, Cell, file_name
-from report_page import page
-from report_page.questions import QUESTION_WORDS, question_word, read_questions
+from maps.report import page
+from maps.report.questions import QUESTION_WORDS, question_word, read_questions
 from tests.refusals import refusal
 from tests.report_files import CELLS, NUM_LAYERS, Folder
+from zones.masks import BASELINE, NBEST, PREDICTIONS, ZONES, Cell, file_name
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import base64
 
 import pytest
 
-from attention_zones import BASELINE, PREDICTIONS, file_name
 from tests import browser
 from tests.report_files import CELLS, NUM_LAYERS, Folder
 from tests.shown_report import Shown, number
+from zones.masks import BASELINE, PREDICTIONS, file_name
 
 ZONES_IN_ORDER = ["ALL", "Q2", "Q2P", "P2Q", "P2"]
 PHONE = (375, 700)

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from attention_zones import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell, file_name
 from tests import small
+from zones.masks import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell, file_name
 
 
 def predictions(folder, cell=BASELINE, kind=PREDICTIONS):

@@ -8,10 +8,10 @@ import pytest
 
 import compare_results
 import get_results
-from attention_zones import BASELINE, PREDICTIONS, ZONES, Cell, cells_of, file_name
-from resume import FinishedFiles
-from significance_table import read_significance
+from maps.significance_table import read_significance
+from running.saved import FinishedFiles
 from tests.refusals import refusal
+from zones.masks import BASELINE, PREDICTIONS, ZONES, Cell, cells_of, file_name
 
 IDS = ["q%d" % number for number in range(40)]
 LAYERS = 2

@@ -113,7 +113,7 @@ def test_none_at_all_lists_the_ways_to_get_one(machine):
     assert sorted(os.listdir(str(machine.project))) == [
         "Makefile",
         "requirements.txt",
-        "setup_environment.sh",
+        "scripts",
     ]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-import runtime
+from running import estimator as runtime
 from tests import small
 
 DEVICES = ["/cpu:0", "/cpu:1"]

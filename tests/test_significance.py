@@ -5,7 +5,7 @@ from math import factorial
 import numpy as np
 import pytest
 
-import significance
+from maps import significance
 
 
 def naive_mcnemar(broken, mended):

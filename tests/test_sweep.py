@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-import files
 import run_squad
-from attention_zones import BASELINE, ZONES, Cell, cells_of, file_name
+from common import files
 from tests import small
+from zones.masks import BASELINE, ZONES, Cell, cells_of, file_name
 
 ROOT = pathlib.Path(run_squad.__file__).resolve().parent
 MOST_DIFFERENT = 0.01

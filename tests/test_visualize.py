@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import visualize_att_zone
-from attention_zones import ZONES
 from get_results import read_results
 from tests.refusals import refusal
+from zones.masks import ZONES
 
 BASELINE = 80.567
 HEADER = "layer,all,q2,q2p,p2q,p2"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import OTHER, PASSAGE, QUESTION
 from tests.test_modeling import random_windows
-from windows import Windows, WindowsByRole
+from zones.batch import Windows, WindowsByRole
+from zones.masks import OTHER, PASSAGE, QUESTION
 
 tf.disable_v2_behavior()
 

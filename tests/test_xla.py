@@ -8,12 +8,12 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import optimization
-import prediction
-import training
-from attention_zones import BASELINE, Cell, cells_of
 from modeling import BertConfig
-from reading import Reader
-from squad import records
+from running import decoding as prediction
+from running import input as records
+from running import training
+from zones.masks import BASELINE, Cell, cells_of
+from zones.reader import Reader
 
 tf.disable_v2_behavior()
 

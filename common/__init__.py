@@ -1,0 +1,1 @@
+"""What every stage uses: files, progress, and how a command talks to its user."""

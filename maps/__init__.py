@@ -1,0 +1,1 @@
+"""From prediction files to tables, figures and the report."""

@@ -1,0 +1,350 @@
+"""What a report shows, gathered from the prediction files.
+
+Only what a mask changed is kept: passages once, and for each cell the answers that differ from the
+baseline's. So 10,570 questions and sixty cells stay a few megabytes.
+"""
+
+import datetime
+import os
+from typing import Dict, List, NamedTuple, Optional
+
+import numpy as np
+
+from common import files
+from common.command_line import UserError
+from common.progress import say
+from maps.report.questions import QUESTION_WORDS, Question, question_word, read_questions
+from maps.significance import compare, holm
+from spans import data_sets
+from squad.metric import read_predictions
+from zones import masks as attention_zones
+from zones.masks import BASELINE, NBEST, PREDICTIONS, ZONES, Cell
+
+# A mask's change of confidence is stored in thousandths.
+_CONFIDENCE_UNITS = 1000
+
+
+class Answers(NamedTuple):
+    """One prediction file.
+
+    Attributes:
+        texts: list of str ``[questions]``.
+        is_right: bool ``[questions]``, exact match.
+        own: float64 ``[questions]`` or None without n-best lists: the probability of the
+            *baseline's* answer.
+    """
+
+    texts: List[str]
+    is_right: np.ndarray
+    own: Optional[np.ndarray] = None
+
+
+class Group(NamedTuple):
+    """Questions that the map can be drawn for.
+
+    Attributes:
+        label: its name on the page.
+        members: bool ``[questions]``.
+        rule: how the page finds the members again: ``{}`` (all), ``{"word": 3}`` (an index into
+            QUESTION_WORDS) or ``{"answerable": False}``.
+    """
+
+    label: str
+    members: np.ndarray
+    rule: dict
+
+
+# Reading ----------------------------------------------------------------------------------------
+
+
+def cells_and_gaps(folder, what="prediction folder"):
+    """The cells of the map that have a file in the folder, and those that lack one.
+
+    Unlike get_results.find_cells this takes a folder that is not whole.
+
+    Returns:
+        (list of Cell, list of Cell), each layer by layer.
+
+    Raises:
+        UserError: there is no such folder, or no cell in it.
+    """
+    if not files.is_directory(folder):
+        raise UserError("%s: there is no folder %s; check the path" % (what, folder))
+    names = set(files.list_directory(folder))
+    found = {attention_zones.cell_of_file(name) for name in names} - {None}
+    # A layer may be written as 03 by hand; such a file is not the cell's.
+    found = {cell for cell in found if attention_zones.file_name(PREDICTIONS, cell) in names}
+    layers = [cell.layer for cell in found if cell.layer is not None and cell.zone in ZONES]
+    if not layers:
+        raise UserError(
+            "%s: %s holds no prediction file of a cell, such as %s; to decode them, run: "
+            "bash decode_squad.sh"
+            % (what, folder, attention_zones.file_name(PREDICTIONS, Cell(0, ZONES[0])))
+        )
+    wanted = attention_zones.cells_of(max(layers) + 1)
+    present = [cell for cell in wanted if attention_zones.file_name(PREDICTIONS, cell) in names]
+    return present, [cell for cell in wanted if cell not in present]
+
+
+def baseline_path(folder, given=None):
+    """The baseline's prediction file: the one that was given, or that of the folder.
+
+    Raises:
+        UserError: it is not there.
+    """
+    path = given or files.join(folder, attention_zones.file_name(PREDICTIONS, BASELINE))
+    if not given and not files.exists(path):
+        raise UserError(
+            "prediction folder: %s has no %s, the answers with nothing masked; name them with "
+            "--baseline FILE, such as output/squad/predictions.json"
+            % (folder, os.path.basename(path))
+        )
+    return path
+
+
+def read_answers(path, development, what="prediction file"):
+    """Reads and scores a prediction file.
+
+    Raises:
+        UserError: it is no prediction file, or not one of these questions.
+    """
+    predictions = read_predictions(path, what)
+    scores = development.score(predictions, "%s: %s" % (what, path))
+    texts = [predictions[key] for key in development.question_ids]
+    return Answers(texts, scores.exact == 1)
+
+
+def read_nbest(path, what="n-best file") -> Dict[str, Dict[str, float]]:
+    """An n-best file: question id -> text -> probability.
+
+    Raises:
+        UserError: no JSON, or not lists of texts with probabilities.
+    """
+    lists = files.read_json(path, what)
+    try:
+        result = {}
+        for key, entries in lists.items():
+            # From the last to the first, so that of equal texts the likeliest counts.
+            pairs = [(entry["text"], float(entry["probability"])) for entry in reversed(entries)]
+            result[key] = dict(pairs)
+        return result
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise UserError(
+            "%s: %s does not hold lists of texts with probabilities; write it again with "
+            "--write_nbest=True, or take it away" % (what, path)
+        )
+
+
+# What a mask changed ----------------------------------------------------------------------------
+
+
+def confidence_lost(own, cells_own, ids, before, after):
+    """How much confidence in the baseline's answers a mask took, for questions it changed.
+
+    With n-best lists of the cell: the probability of the baseline's answer, before minus after.
+    Without: by how much the baseline preferred its own answer to the one that the masked reader
+    gave. A text that is not in a list counts as 0 there.
+
+    Args:
+        own: the baseline's n-best, as read_nbest gives it.
+        cells_own: that of the cell, or None.
+        ids: ids of the questions.
+        before, after: for each of them the baseline's and the masked answer.
+
+    Returns:
+        list of int, thousandths.
+    """
+    lost = []
+    for key, baseline_text, text in zip(ids, before, after):
+        if cells_own is None:
+            left = own.get(key, {}).get(text, 0.0)
+        else:
+            left = cells_own.get(key, {}).get(baseline_text, 0.0)
+        change = own.get(key, {}).get(baseline_text, 0.0) - left
+        lost.append(int(round(_CONFIDENCE_UNITS * change)))
+    return lost
+
+
+class _Variants:
+    """For each question the different answers that masked readers gave in the baseline's place."""
+
+    def __init__(self, count):
+        self._known = [{} for _ in range(count)]  # text -> whether it is right
+
+    def add(self, question, text, is_right):
+        self._known[question].setdefault(text, bool(is_right))
+
+    def as_lists(self):
+        """(texts of each question, the right ones first; how many are right)."""
+        texts = [sorted(known, key=lambda text: not known[text]) for known in self._known]
+        return texts, [sum(known.values()) for known in self._known]
+
+
+def _changes(baseline, cells, lists_of, ids):
+    """The changed answers of every cell, as the page stores them.
+
+    Args:
+        baseline: Answers.
+        cells: dict Cell -> Answers.
+        lists_of: function of a Cell giving its n-best lists or None.
+        ids: question ids.
+
+    Returns:
+        (dict Cell -> {"questions": distances from one changed question to the next, "answers":
+        indices into the variants of the question, "lost": thousandths or None, "hasLists": bool},
+        variants, number of right variants).
+    """
+    variants = _Variants(len(ids))
+    changed = {}
+    for cell, answers in cells.items():
+        pairs = zip(baseline.texts, answers.texts)
+        changed[cell] = [i for i, (before, after) in enumerate(pairs) if before != after]
+        for i in changed[cell]:
+            variants.add(i, answers.texts[i], answers.is_right[i])
+    texts, num_right = variants.as_lists()
+    places = [{text: place for place, text in enumerate(known)} for known in texts]
+    own = lists_of(BASELINE)
+    stored = {}
+    for cell in cells:
+        where, after = changed[cell], cells[cell].texts
+        entry = stored[cell] = {
+            "questions": np.diff(where, prepend=0).tolist() if where else [],
+            "answers": [places[i][after[i]] for i in where],
+            "lost": None,
+            "hasLists": False,
+        }
+        if own is not None:
+            lists = lists_of(cell)
+            chosen = ([values[i] for i in where] for values in (ids, baseline.texts, after))
+            entry["lost"] = confidence_lost(own, lists, *chosen)
+            entry["hasLists"] = lists is not None
+    return stored, texts, num_right
+
+
+# Groups of questions and their maps -------------------------------------------------------------
+
+
+def groups_of(questions: List[Question]):
+    """All questions, those of each question word, and in SQuAD 2.0 those with and without answer.
+
+    Groups without a question are left out.
+    """
+    words = np.array([QUESTION_WORDS.index(question_word(q.text)) for q in questions])
+    answerable = np.array([bool(question.golds) for question in questions])
+    groups = [Group("all", np.ones(len(questions), bool), {})]
+    for index, word in enumerate(QUESTION_WORDS):
+        groups.append(Group(word, words == index, {"word": index}))
+    if not answerable.all():
+        groups.append(Group("with an answer", answerable, {"answerable": True}))
+        groups.append(Group("without an answer", ~answerable, {"answerable": False}))
+    return [group for group in groups if group.members.any()], words
+
+
+def _map_of(group, baseline, cells, every_cell):
+    """The map of a group: for each cell ``[broken, mended, low, high, p, p_holm]``, or None.
+
+    Args:
+        group: Group.
+        baseline: Answers.
+        cells: dict Cell -> Answers, of the cells that were decoded.
+        every_cell: list of Cell, in the page's order.
+    """
+    before = baseline.is_right[group.members]
+    pairs = {cell: compare(before, cells[cell].is_right[group.members]) for cell in cells}
+    corrected = dict(zip(pairs, holm([pair.p_value for pair in pairs.values()])))
+    rows = []
+    for cell in every_cell:
+        if cell not in pairs:
+            rows.append(None)
+            continue
+        pair = pairs[cell]
+        numbers = [pair.low, pair.high, pair.p_value, corrected[cell]]
+        counts = [int(pair.broken), int(pair.mended)]
+        rows.append([*counts, *(float("%.4g" % number) for number in numbers)])
+    return rows
+
+
+# All of it --------------------------------------------------------------------------------------
+
+
+def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
+    """Everything that the page shows, as values that go into JSON.
+
+    Args:
+        folder: the prediction folder.
+        data_file: the questions, with their gold answers.
+        baseline_file: the baseline's predictions, if they are not in the folder.
+        title: the page's heading; by default made of the data file's name.
+        data_set: whose metric counts, a name of data_sets; by default told from the file.
+
+    Raises:
+        UserError: a file is missing or is not what it should be.
+    """
+    present, missing = cells_and_gaps(folder)
+    baseline_file = baseline_path(folder, baseline_file)
+    development = data_sets.development_set(data_file, data_set)
+    passages, questions = read_questions(data_file)
+    baseline = read_answers(baseline_file, development, "baseline file")
+    cells = {cell: read_answers(_path(folder, PREDICTIONS, cell), development) for cell in present}
+
+    def lists_of(cell):
+        return _nbest_lists(
+            os.path.dirname(str(baseline_file)) if cell == BASELINE else folder, cell
+        )
+
+    changes, variants, num_right = _changes(baseline, cells, lists_of, development.question_ids)
+    groups, words = groups_of(questions)
+    every_cell = attention_zones.cells_of(max(cell.layer for cell in present) + 1)
+    return {
+        "title": title or "Attention zones on %s" % _stem(data_file),
+        "made": str(datetime.date.today()),
+        "sources": {
+            "predictions": str(folder),
+            "baseline": str(baseline_file),
+            "questions": str(data_file),
+        },
+        "layers": max(cell.layer for cell in every_cell) + 1,
+        "zones": list(ZONES),
+        "missing": [attention_zones.file_name(PREDICTIONS, cell) for cell in missing],
+        "groups": [
+            {
+                "label": group.label,
+                "size": int(group.members.sum()),
+                "right": int(baseline.is_right[group.members].sum()),
+                "rule": group.rule,
+                "map": _map_of(group, baseline, cells, every_cell),
+            }
+            for group in groups
+        ],
+        "cells": [changes.get(cell) for cell in every_cell],
+        "passages": passages,
+        "questions": {
+            "id": development.question_ids,
+            "text": [question.text for question in questions],
+            "passage": np.diff([q.passage for q in questions], prepend=0).tolist(),
+            "word": words.tolist(),
+            "golds": [[list(gold) for gold in question.golds] for question in questions],
+            "baseline": baseline.texts,
+            "right": baseline.is_right.astype(int).tolist(),
+            "variants": variants,
+            "rightVariants": num_right,
+        },
+    }
+
+
+def _nbest_lists(folder, cell):
+    path = _path(folder, NBEST, cell)
+    if not files.exists(path):
+        return None
+    if cell != BASELINE:  # tens of megabytes each
+        say("reading " + path)
+    return read_nbest(path)
+
+
+def _path(folder, kind, cell):
+    return files.join(folder, attention_zones.file_name(kind, cell))
+
+
+def _stem(path):
+    """``squad/dev-v1.1.json`` -> ``dev-v1.1``."""
+    return os.path.splitext(os.path.basename(str(path)))[0]

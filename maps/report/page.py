@@ -1,0 +1,142 @@
+"""The report as one HTML file: the contents put into the templates that lie beside this module.
+
+The file needs nothing from outside, and may load nothing: its content security policy allows only
+the style and the script that it was written with, by their hashes. Texts of the data set come in
+as JSON, which the script puts on the page as text; so nothing in them can act as HTML.
+"""
+
+import base64
+import hashlib
+import json
+import os
+
+import jinja2
+from markupsafe import Markup
+
+import visualize_att_zone
+from maps.report.questions import OTHER_WORD, QUESTION_WORDS
+from maps.significance import INTERVAL
+from zones.masks import ZONES
+
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_SCRIPTS = ("data.js", "map.js", "passage.js", "details.js", "main.js")
+
+# Colours are style classes, one for each tenth of a point, since the policy allows no inline style
+# and the map is to be seen where scripts are left out, as in mail.
+_COLOURS_PER_POINT = 10
+
+READINGS = {
+    "all": "BERT's mask of the padding is taken away: every token looks at the padding, too.",
+    "q2": "The question cannot read itself.",
+    "q2p": "The question cannot read the passage.",
+    "p2q": "The passage cannot read the question.",
+    "p2": "The passage cannot read itself.",
+}
+
+
+def render(contents):
+    """The HTML file.
+
+    Args:
+        contents: what contents.gather gives.
+
+    Returns:
+        bytes, UTF-8.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = environment.get_template("page.css").render(colours=_colours())
+    script = '(function () {\n"use strict";\n%s})();\n' % "".join(map(_read, _SCRIPTS))
+    text = environment.get_template("page.html").render(
+        report=contents,
+        policy=_policy(style, script),
+        style=Markup(style),
+        script=Markup(script),
+        data=Markup(_json_in_html(_with_colours(contents))),
+        rows=_rows(contents),
+        readings=READINGS,
+        interval=INTERVAL,
+        words=[word for word in QUESTION_WORDS if word != OTHER_WORD],
+        bar=["v%d" % step for step in range(0, len(_colours()), 2)],
+        ticks=[signed(value, 0) for value in range(int(_LOWEST), int(_HIGHEST) + 1, 2)],
+    )
+    # A lone half of a surrogate pair, which JSON may hold and UTF-8 may not, stays JSON's escape.
+    return text.encode("utf-8", "backslashreplace")
+
+
+_LOWEST, _HIGHEST = visualize_att_zone.LOWEST, visualize_att_zone.HIGHEST
+
+
+def _read(name):
+    with open(os.path.join(_FOLDER, name), encoding="utf-8") as stream:
+        return stream.read()
+
+
+def _policy(style, script):
+    """Nothing but this style and this script, neither from elsewhere nor to anywhere."""
+    hashes = [
+        "'sha256-%s'" % base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (style, script)
+    ]
+    return (
+        "default-src 'none'; style-src %s; script-src %s; base-uri 'none'; form-action 'none'"
+        % tuple(hashes)
+    )
+
+
+def _json_in_html(value):
+    """JSON that cannot end the <script> it stands in, nor open a comment there."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # U+2028 and U+2029 are line ends to some readers of scripts.
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, "\\u%04x" % ord(character))
+    return text
+
+
+# The map without the script ---------------------------------------------------------------------
+
+
+def _steps():
+    return int((_HIGHEST - _LOWEST) * _COLOURS_PER_POINT) + 1
+
+
+def _colours():
+    values = [_LOWEST + step / _COLOURS_PER_POINT for step in range(_steps())]
+    return [{"fill": fill, "ink": ink} for fill, ink in map(visualize_att_zone.colour_of, values)]
+
+
+def _with_colours(contents):
+    colours = {"lowest": _LOWEST, "highest": _HIGHEST, "perPoint": _COLOURS_PER_POINT}
+    return {**contents, "colours": colours, "readings": READINGS}
+
+
+def _rows(contents):
+    """The squares of all questions' map, the last layer first."""
+    everyone = contents["groups"][0]
+    rows = []
+    for layer in range(contents["layers"], 0, -1):
+        first = (layer - 1) * len(ZONES)
+        cells = range(first, first + len(ZONES))
+        squares = [_square(cell, everyone["map"][cell], everyone["size"]) for cell in cells]
+        rows.append({"layer": layer, "squares": squares})
+    return rows
+
+
+def _square(cell, numbers, size):
+    if numbers is None:
+        return {"cell": cell, "colour": "none", "text": ""}
+    broken, mended = numbers[:2]
+    change = 100.0 * (mended - broken) / size
+    step = round((min(_HIGHEST, max(_LOWEST, change)) - _LOWEST) * _COLOURS_PER_POINT)
+    return {"cell": cell, "colour": "v%d" % step, "text": signed(change)}
+
+
+def signed(value, digits=1):
+    """``-0.04`` -> ``0.0``, ``-13.6`` with a minus sign as the figure has it."""
+    text = "%.*f" % (digits, abs(value))
+    return "\N{MINUS SIGN}" + text if value < 0 and float(text) else text

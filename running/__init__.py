@@ -1,0 +1,1 @@
+"""TensorFlow's work: training and decoding, on CPUs, GPUs, TPUs and clusters."""

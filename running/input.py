@@ -1,0 +1,229 @@
+"""Windows on disk: each feature is declared once, for the writer and the parser alike.
+
+A record holds a window at its own length; the input pipeline pads. Training reads records in a
+seeded random order and groups windows of similar length; prediction reads them in order.
+"""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from common import files
+from running import estimator as runtime
+from zones.batch import Windows
+
+# Windows kept in memory to draw the next one from. The file itself is shuffled too.
+_SHUFFLE_BUFFER = 20000
+
+
+class FeatureSpec(NamedTuple):
+    """One feature of a window.
+
+    Attributes:
+        name: its key in the record, in the model's inputs, and the attribute of squad.Feature.
+        per_token: whether it is a list, one number per token, rather than a single number.
+        training_only: whether prediction goes without it.
+    """
+
+    name: str
+    per_token: bool
+    training_only: bool = False
+
+
+INPUT_IDS = FeatureSpec("input_ids", per_token=True)
+SEGMENT_IDS = FeatureSpec("segment_ids", per_token=True)
+TOKEN_ROLES = FeatureSpec("token_roles", per_token=True)
+UNIQUE_ID = FeatureSpec("unique_id", per_token=False)
+START_POSITION = FeatureSpec("start_position", per_token=False, training_only=True)
+END_POSITION = FeatureSpec("end_position", per_token=False, training_only=True)
+SPECS = (INPUT_IDS, SEGMENT_IDS, TOKEN_ROLES, UNIQUE_ID, START_POSITION, END_POSITION)
+
+# Made by the parser, not stored: 1 on a window's tokens, 0 on its padding.
+INPUT_MASK = "input_mask"
+
+
+def _specs(is_training):
+    return [spec for spec in SPECS if is_training or not spec.training_only]
+
+
+def write_records(path, features, is_training):
+    """Writes windows to a TFRecord file, whole or not at all.
+
+    Args:
+        path: local or ``gs://``.
+        features: squad.Feature objects, in the order in which they are to be read.
+        is_training: whether to write the answer's positions too.
+    """
+    with files.write_whole(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
+        for feature in features:
+            writer.write(make_record(feature, is_training))
+
+
+def make_record(feature, is_training):
+    """A window as bytes, which parse_record reads again."""
+    stored = {}
+    for spec in _specs(is_training):
+        value = getattr(feature, spec.name)
+        numbers = value if spec.per_token else [value]
+        stored[spec.name] = tf.train.Feature(int64_list=tf.train.Int64List(value=numbers))
+    return tf.train.Example(features=tf.train.Features(feature=stored)).SerializeToString()
+
+
+def parse_record(record, is_training):
+    """A serialized record -> a dict of int32 tensors, scalars or ``[tokens of the window]``."""
+    declared = {
+        spec.name: tf.FixedLenSequenceFeature([], tf.int64, allow_missing=True)
+        if spec.per_token
+        else tf.FixedLenFeature([], tf.int64)
+        for spec in _specs(is_training)
+    }
+    parsed = tf.parse_single_example(record, declared)
+    # TPUs have no int64.
+    window = {name: tf.cast(value, tf.int32) for name, value in parsed.items()}
+    window[INPUT_MASK] = tf.ones_like(window[INPUT_IDS.name])
+    return window
+
+
+def _parser(is_training):
+    # There is no Python control flow in it to convert, and looking for some takes a second.
+    return tf.autograph.experimental.do_not_convert(
+        functools.partial(parse_record, is_training=is_training)
+    )
+
+
+def windows_from(features, static_shapes, score_padding=False):
+    """A parsed batch as the model takes it.
+
+    Args:
+        features: dict of int32 tensors ``[B, T]``, as the input functions give them.
+        static_shapes, score_padding: see windows.Windows.
+    """
+    return Windows(
+        features[INPUT_IDS.name],
+        features[INPUT_MASK],
+        features[SEGMENT_IDS.name],
+        features[TOKEN_ROLES.name],
+        static_shapes,
+        score_padding,
+    )
+
+
+def _padded_shapes(is_training, max_seq_length):
+    shapes = {spec.name: [max_seq_length] if spec.per_token else [] for spec in _specs(is_training)}
+    shapes[INPUT_MASK] = [max_seq_length]
+    return shapes
+
+
+def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_shapes):
+    """The input function for training: endless batches in a seeded random order.
+
+    Batches are padded to ``max_seq_length``; the model trims them to their longest window.
+
+    Args:
+        path: a file of write_records.
+        lengths: tokens of every window in it, from which the groups of similar length are made.
+        seed: fixes the order.
+        steps_done: batches to leave out, so that training that was stopped goes on where it was.
+        static_shapes: for TPUs; makes no groups, since nothing is trimmed there.
+
+    Where a tf.distribute strategy's devices share each batch, it is cut into as many parts. A
+    machine is given those of its own devices, one after another.
+    """
+    shapes = _padded_shapes(True, max_seq_length)
+    edges = [] if static_shapes else _length_groups(lengths)
+
+    def input_fn(params, input_context=None):
+        batch_size = params["batch_size"]
+        data = tf.data.TFRecordDataset(path)
+        data = data.shuffle(min(len(lengths), _SHUFFLE_BUFFER), seed=seed).repeat()
+        data = data.map(_parser(True), num_parallel_calls=2)
+        if edges:
+            data = data.apply(
+                tf.data.experimental.bucket_by_sequence_length(
+                    lambda window: tf.size(window[INPUT_IDS.name]),
+                    bucket_boundaries=edges,
+                    bucket_batch_sizes=[batch_size] * (len(edges) + 1),
+                    padded_shapes=shapes,
+                )
+            )
+        else:
+            data = data.padded_batch(batch_size, shapes, drop_remainder=True)
+        data = data.skip(steps_done)
+        if input_context is not None:
+            data = _share_of(data, batch_size, input_context)
+        return runtime.fixed_pipeline(data.prefetch(2))
+
+    return input_fn
+
+
+def _share_of(data, batch_size, context):
+    """Cuts batches into one part for each device, and leaves those of this machine's devices.
+
+    For batches of 8 on 2 machines of 2 devices, the second machine gets windows 4 and 5 of the
+    first batch, then 6 and 7, then 4 and 5 of the next.
+
+    Args:
+        data: a dataset of batches of ``batch_size`` windows.
+        context: the strategy's tf.distribute.InputContext.
+    """
+    machines, machine = context.num_input_pipelines, context.input_pipeline_id
+    data = data.apply(tf.data.experimental.unbatch())
+    data = data.batch(batch_size // machines, drop_remainder=True).shard(machines, machine)
+    data = data.apply(tf.data.experimental.unbatch())
+    return data.batch(batch_size // context.num_replicas_in_sync, drop_remainder=True)
+
+
+def _length_groups(lengths, groups=6):
+    """Edges that part the windows into about equal groups of similar length."""
+    edges = np.percentile(lengths, np.linspace(0, 100, groups + 1)[1:-1]).astype(int)
+    return sorted({int(edge) for edge in edges if min(lengths) < edge <= max(lengths)})
+
+
+def prediction_input_fn(path, max_seq_length, static_shapes=False):
+    """The input function for prediction: the windows in order, padded to ``max_seq_length``.
+
+    Args:
+        path: a file of write_records.
+        static_shapes: for TPUs; every batch is full, so the windows must be a multiple of it.
+    """
+
+    def input_fn(params):
+        data = tf.data.TFRecordDataset(path).map(_parser(False), num_parallel_calls=2)
+        data = _batches(data, params["batch_size"], max_seq_length, static_shapes)
+        return runtime.fixed_pipeline(data.prefetch(2))
+
+    return input_fn
+
+
+def queue_input_fn(chunks, max_seq_length):
+    """The input function for prediction chunk by chunk; no batch has windows of two chunks.
+
+    Not for TPUs: it takes Python on the host.
+
+    Args:
+        chunks: a queue.Queue of lists of make_record's bytes. It is asked for the next chunk when
+            all batches of the last one were read, and waits until there is one.
+    """
+
+    def input_fn(params):
+        def batches_of(chunk):
+            data = tf.data.Dataset.from_tensor_slices(chunk).map(_parser(False))
+            return _batches(data, params["batch_size"], max_seq_length, False)
+
+        data = tf.data.Dataset.from_generator(
+            lambda: (np.array(chunk, object) for chunk in iter(chunks.get, None)),
+            tf.string,
+            [None],
+        )
+        return runtime.fixed_pipeline(data.flat_map(batches_of))
+
+    return input_fn
+
+
+def _batches(windows, size, max_seq_length, static_shapes):
+    # One window at a time is always a full batch; the model makes use of knowing it.
+    full = static_shapes or size == 1
+    shapes = _padded_shapes(False, max_seq_length)
+    return windows.padded_batch(size, shapes, drop_remainder=full)

@@ -1,0 +1,1 @@
+"""What the shell drivers and make call."""

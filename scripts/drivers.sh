@@ -1,0 +1,232 @@
+# shellcheck shell=bash
+# What the drivers (train_*.sh, decode_*.sh) and download_squad.sh have in common. They read this
+# file; there is nothing to edit in it.
+
+SCRIPT=${0##*/}
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# The scripts run from any directory. Their own paths are absolute there, and short in ROOT itself;
+# relative paths that the user gives are meant from where the user stands.
+if [ "$PWD" = "$ROOT" ]; then HERE=""; else HERE="$ROOT/"; fi
+
+fail() { # fail MESSAGE...: one line on stderr
+    printf '%s: %s\n' "$SCRIPT" "$*" >&2
+    exit 2
+}
+
+usage() { # prints the comment at the top of the script
+    sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+    echo
+    echo "Variables, which may be set in the environment or edited in $SCRIPT:"
+    sed -n '/^set -/q; s/^\([A-Z][A-Z_0-9]*=.*\)/    \1/p' "$0"
+}
+
+boolean() { # boolean NAME...: makes each variable True or False
+    local name
+    for name in "$@"; do
+        case ${!name} in
+            [Tt]rue | TRUE | 1) printf -v "$name" True ;;
+            [Ff]alse | FALSE | 0) printf -v "$name" False ;;
+            *) fail "$name is '${!name}'; say $name=True or $name=False" ;;
+        esac
+    done
+}
+
+require_file() { # require_file PATH HINT: unless it is on gs://, it must be there
+    case $1 in gs://*) return ;; esac
+    [ -f "$1" ] || fail "there is no file $1; $2"
+}
+
+# choose_python [MODULE]: sets PYTHON unless it is set: the environment's that make setup makes,
+# else one on PATH. It must start, be no older than 3.7, and have the module.
+choose_python() {
+    if [ -z "${PYTHON:-}" ]; then
+        PYTHON=${HERE}.venv/bin/python
+        [ -x "$PYTHON" ] || PYTHON=python
+        # It may be Python 2, or not be there.
+        [ "$PYTHON" != python ] || is_python_3 || PYTHON=python3
+    fi
+    is_python_3 || fail "PYTHON=$PYTHON is no Python 3.7 or later that starts; run 'make setup' in" \
+        "$ROOT, or name another PYTHON"
+    [ -z "${1:-}" ] ||
+        "$PYTHON" -c "import importlib.util, sys
+sys.exit(importlib.util.find_spec('$1') is None)" </dev/null ||
+        fail "PYTHON=$PYTHON has no $1; run 'make setup' in $ROOT, or name another PYTHON"
+}
+
+is_python_3() {
+    "$PYTHON" -c "import sys; sys.exit(sys.version_info < (3, 7))" >/dev/null 2>&1 </dev/null
+}
+
+# place NAME PATH: gives the variable, if it is empty, its place: under this folder or, for a Cloud
+# TPU, in the bucket. What a user names for a TPU must be in a bucket, too: TPUs see no local disk.
+place() {
+    if [ "$USE_TPU" = False ]; then
+        printf -v "$1" %s "${!1:-$HERE$2}"
+    elif [ -n "${!1}" ]; then
+        case ${!1} in
+            gs://*) ;;
+            *) fail "$1=${!1} is on this machine; a TPU needs $1=gs://..., or say USE_TPU=False" ;;
+        esac
+    else
+        [ -n "$GS_BUCKET" ] || fail "GS_BUCKET is not set; say GS_BUCKET=your-bucket" \
+            "TPU_NAME=your-tpu, or USE_TPU=False to run on a GPU or CPU"
+        local bucket=${GS_BUCKET#gs://}
+        printf -v "$1" %s "gs://${bucket%/}/$2"
+    fi
+}
+
+# choose_data_set NAME: what goes with a data set of spans/data_sets.py: where its files and its BERT lie,
+# and what to add to the names of results, so that two data sets do not overwrite each other's.
+choose_data_set() {
+    DATASET=$1
+    case $DATASET in
+        squad)
+            local version=1.1
+            boolean VERSION_2
+            if [ "$VERSION_2" = True ]; then version=2.0; fi
+            DATA_DIR=${SQUAD_DIR:-${HERE}squad}
+            TRAIN_NAME=train-v$version.json PREDICT_NAME=dev-v$version.json
+            BERT_NAME=cased_L-12_H-768_A-12
+            SUFFIX=""
+            TO_FETCH="fetch it with: bash ${HERE}download_squad.sh"
+            ;;
+        cmrc2018)
+            VERSION_2=False
+            DATA_DIR=${CMRC_DIR:-${HERE}cmrc2018}
+            TRAIN_NAME=cmrc2018_train.json PREDICT_NAME=cmrc2018_dev.json
+            BERT_NAME=chinese_L-12_H-768_A-12
+            SUFFIX=_cmrc2018
+            TO_FETCH="fetch it with: bash ${HERE}download_squad.sh cmrc2018"
+            ;;
+    esac
+}
+
+# Checks the variables of both scripts and fills the empty ones.
+choose_places() {
+    boolean USE_TPU DO_LOWER_CASE
+    place BERT_DIR "bert/$BERT_NAME"
+    case $SEED in *[!0-9]*) fail "SEED is '$SEED'; give a whole number, such as SEED=1" ;; esac
+    # A run whose seed the user chose has places of its own, so that several runs stand side by side.
+    RUN=${SEED:+_seed$SEED}
+    place MODEL_OUTPUT_DIR "output/$DATASET$RUN"
+    [ "$USE_TPU" = False ] || [ -n "$TPU_NAME" ] ||
+        fail "TPU_NAME is not set; say TPU_NAME=your-tpu, or USE_TPU=False to run on a GPU or CPU"
+    TRAIN_FILE=${TRAIN_FILE:-$DATA_DIR/$TRAIN_NAME}
+    PREDICT_FILE=${PREDICT_FILE:-$DATA_DIR/$PREDICT_NAME}
+}
+
+# Fills FLAGS with what training and decoding have in common.
+common_flags() {
+    FLAGS=(
+        "--vocab_file=$BERT_DIR/vocab.txt"
+        "--bert_config_file=$BERT_DIR/bert_config.json"
+        "--do_lower_case=$DO_LOWER_CASE"
+        "--predict_file=$PREDICT_FILE"
+        "--version_2_with_negative=$VERSION_2"
+        "--max_seq_length=$MAX_SEQ_LENGTH"
+        "--doc_stride=$DOC_STRIDE"
+        "--output_dir=$MODEL_OUTPUT_DIR"
+        "--use_tpu=$USE_TPU"
+    )
+    if [ "$DATASET" != squad ]; then FLAGS+=("--dataset=$DATASET"); fi
+    if [ "$USE_TPU" = True ]; then
+        FLAGS+=("--tpu_name=$TPU_NAME")
+        if [ -n "$TPU_ZONE" ]; then FLAGS+=("--tpu_zone=$TPU_ZONE"); fi
+        PREDICT_BATCH_SIZE=${PREDICT_BATCH_SIZE:-32}
+    fi
+    if [ -n "$PREDICT_BATCH_SIZE" ]; then FLAGS+=("--predict_batch_size=$PREDICT_BATCH_SIZE"); fi
+}
+
+quoted() { # quoted WORD...: the words as they can be typed, on one line
+    local word text=""
+    for word in "$@"; do
+        case $word in
+            "" | *[!a-zA-Z0-9_./:=,@%+-]*) printf -v word %q "$word" ;;
+        esac
+        text="$text $word"
+    done
+    printf '%s' "${text# }"
+}
+
+run_squad() { # run_squad FLAG...: prints the command, ready to be copied, and runs it
+    local flag
+    quoted "$PYTHON" "${HERE}run_squad.py"
+    for flag in "$@"; do printf ' \\\n    %s' "$(quoted "$flag")"; done
+    printf '\n'
+    "$PYTHON" "${HERE}run_squad.py" "$@"
+}
+
+# What a driver does, once its variables are set.
+
+# train DATA_SET [FLAG...]
+train() {
+    local data_set=$1 file
+    shift
+    case ${1:-} in -h | --help) usage; exit 0 ;; esac
+    choose_data_set "$data_set"
+    choose_places
+    for file in "$TRAIN_FILE" "$PREDICT_FILE"; do
+        require_file "$file" "$TO_FETCH"
+    done
+    for file in vocab.txt bert_config.json bert_model.ckpt.index; do
+        require_file "$BERT_DIR/$file" "$TO_FETCH, or set BERT_DIR to a folder that has it"
+    done
+    choose_python tensorflow
+
+    common_flags
+    run_squad --do_train=True "--train_file=$TRAIN_FILE" \
+        "--init_checkpoint=$BERT_DIR/bert_model.ckpt" \
+        "--train_batch_size=$TRAIN_BATCH_SIZE" "--learning_rate=$LEARNING_RATE" \
+        "--num_train_epochs=$NUM_TRAIN_EPOCHS" "--random_seed=${SEED:-12345}" \
+        --do_predict=True "${FLAGS[@]}" "$@"
+
+    cat <<END
+
+The trained reader and its answers are in $MODEL_OUTPUT_DIR
+Next, its exact match, which is the baseline of the map:
+    $(quoted "$PYTHON" "${HERE}eval_$DATASET.py" "$PREDICT_FILE" "$MODEL_OUTPUT_DIR/predictions.json")
+then the cells, with the same variables:
+    $(quoted ${SEED:+"SEED=$SEED"} bash "${HERE}decode_$DATASET.sh")
+END
+}
+
+# decode DATA_SET [ZONE...] [-- FLAG...]
+decode() {
+    local data_set=$1 zones="" file results
+    shift
+    while [ $# -gt 0 ]; do
+        case $1 in
+            -h | --help) usage; exit 0 ;;
+            --) shift; break ;;
+            -*) fail "$1 stands before --; write: bash $SCRIPT [ZONE ...] -- $1" ;;
+            *) zones=${zones:+$zones,}$1; shift ;;
+        esac
+    done
+    choose_data_set "$data_set"
+    choose_places
+    place PREDICTION_DIR "prediction$SUFFIX$RUN"
+    require_file "$PREDICT_FILE" "$TO_FETCH"
+    for file in vocab.txt bert_config.json; do
+        require_file "$BERT_DIR/$file" "set BERT_DIR to what train_$DATASET.sh had"
+    done
+    case $MODEL_OUTPUT_DIR in
+        gs://*) ;;
+        *) [ -d "$MODEL_OUTPUT_DIR" ] || fail "there is no trained reader in $MODEL_OUTPUT_DIR; make it" \
+            "with: bash ${HERE}train_$DATASET.sh, or set MODEL_OUTPUT_DIR" ;;
+    esac
+    choose_python tensorflow
+
+    common_flags
+    run_squad --do_sweep=True ${zones:+"--mask_zone=$zones"} "--prediction_dir=$PREDICTION_DIR" \
+        "${FLAGS[@]}" "$@"
+
+    results=("$PYTHON" "${HERE}get_results.py" "$PREDICTION_DIR" "results$SUFFIX$RUN.csv")
+    if [ "$PREDICT_FILE" != squad/dev-v1.1.json ]; then results+=("--data-file=$PREDICT_FILE"); fi
+    if [ "$DATASET" != squad ]; then results+=("--dataset=$DATASET"); fi
+    cat <<END
+
+The answers are in $PREDICTION_DIR
+Next${zones:+, once every zone is decoded}:
+    $(quoted "${results[@]}")
+END
+}

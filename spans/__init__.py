@@ -1,0 +1,1 @@
+"""The task, whatever the data set: windows, scores, answers."""

@@ -1,0 +1,249 @@
+"""Example -> Feature: windows of word pieces that the model can read.
+
+A window is ``[CLS] question [SEP] passage [SEP]``. A passage that is too long is read through
+several windows, which begin ``doc_stride`` pieces apart and overlap::
+
+    passage of 10 pieces, room for 6, doc_stride 3:
+        window 0    a b c d e f                (start 0, length 6)
+        window 1          d e f g h i          (start 3, length 6)
+        window 2                g h i j        (start 6, length 4)
+
+A piece in an overlap has little context on one side in one window and more in another. An answer
+may start only at pieces for which the window is the one of *maximum context*: where the smaller
+of the numbers of pieces to the left and to the right is greatest (see max_context_windows).
+"""
+
+import dataclasses
+from typing import List, Optional
+
+import numpy as np
+
+from common.command_line import UserError
+from common.progress import progress
+from tokenization import CLS, SEP
+from zones.masks import OTHER, PASSAGE, QUESTION
+
+FIRST_UNIQUE_ID = 1000000000
+
+
+@dataclasses.dataclass(eq=False)
+class Feature:
+    """One window. Nothing is padded: every list has the window's own length, ``n``.
+
+    Attributes:
+        unique_id: counts the windows of a data set, from FIRST_UNIQUE_ID.
+        example_index: index of the question in the list of examples.
+        window_index: counts the windows of one question, from 0.
+        tokens: ``n`` word pieces, [CLS] and [SEP] among them.
+        input_ids: ``n`` ids of the tokens.
+        segment_ids: ``n`` times 0 ([CLS], question, first [SEP]) or 1 (passage, last [SEP]).
+        token_roles: ``n`` times attention_zones.OTHER ([CLS] and both [SEP]), QUESTION or PASSAGE.
+        token_to_word: int32 ``[n]``, the index in ``Example.words`` of the word that the token is
+            from; -1 where it is not passage.
+        token_is_max_context: bool ``[n]``, whether no other window shows the token with more
+            context; False where it is not passage.
+        passage_start: which piece of the whole passage is the window's first passage token.
+        start_position: index into ``tokens`` of the answer's first token; 0 ([CLS]) where the
+            answer is not wholly in the window or the question is unanswerable; None in prediction.
+        end_position: index of the answer's last token; else as start_position.
+    """
+
+    unique_id: int
+    example_index: int
+    window_index: int
+    tokens: List[str]
+    input_ids: List[int]
+    segment_ids: List[int]
+    token_roles: List[int]
+    token_to_word: np.ndarray
+    token_is_max_context: np.ndarray
+    passage_start: int
+    start_position: Optional[int]
+    end_position: Optional[int]
+
+
+def make_features(
+    examples, tokenizer, max_seq_length, doc_stride, max_query_length, is_training
+) -> List[Feature]:
+    """All windows of all examples; see iter_features."""
+    return list(
+        iter_features(
+            examples, tokenizer, max_seq_length, doc_stride, max_query_length, is_training
+        )
+    )
+
+
+def iter_features(examples, tokenizer, max_seq_length, doc_stride, max_query_length, is_training):
+    """Makes the windows of the examples one by one, in order, showing progress.
+
+    Args:
+        examples: a list of Example. Passages are cut into pieces once for each ``words`` list, so
+            that questions of one passage should share it, as those of read_examples do.
+        tokenizer: a tokenization.Tokenizer.
+        max_seq_length: the most tokens in a window.
+        doc_stride: how many passage pieces further a window begins than the one before it.
+        max_query_length: a question is cut off after this many pieces.
+        is_training: whether to fill start_position and end_position.
+
+    Yields:
+        Feature. Every example has at least one, even without any passage token.
+
+    Raises:
+        UserError: a length is not positive, or max_seq_length leaves no room for a passage token
+            behind a question.
+    """
+    for flag, value in (("doc_stride", doc_stride), ("max_query_length", max_query_length)):
+        if value < 1:
+            raise UserError("--%s: %d is too small; it must be at least 1" % (flag, value))
+    passages = {}
+    unique_id = FIRST_UNIQUE_ID
+    for index, example in enumerate(progress(examples, "tokenising", unit="question")):
+        passage = passages.get(id(example.words))
+        if passage is None:
+            passage = passages[id(example.words)] = _Passage(example.words, tokenizer)
+        question = tokenizer.tokenize(example.question)[:max_query_length]
+        room = max_seq_length - len(question) - 3
+        if room < 1:
+            raise UserError(
+                "--max_seq_length: %d has no room for any passage behind question %s (%d word "
+                "pieces and 3 special tokens); raise it or lower --max_query_length"
+                % (max_seq_length, example.question_id, len(question))
+            )
+        answer = passage.answer_pieces(example, tokenizer) if is_training else None
+        for feature in _windows(question, passage, room, doc_stride, tokenizer):
+            feature.unique_id, feature.example_index = unique_id, index
+            if is_training:
+                _set_answer(feature, answer, len(question) + 2)
+            unique_id += 1
+            yield feature
+
+
+def windows_of(num_passage_tokens, window_size, doc_stride):
+    """Where the windows over a passage lie.
+
+    Args:
+        num_passage_tokens: the passage's length in pieces; 0 gives one empty window.
+        window_size: the most passage pieces in a window, at least 1.
+        doc_stride: at least 1. One beyond window_size counts as window_size: nothing is left out.
+
+    Returns:
+        A list of (start, length), for example ``windows_of(10, 6, 3) == [(0, 6), (3, 6), (6, 4)]``.
+    """
+    windows, start = [], 0
+    while True:
+        length = min(num_passage_tokens - start, window_size)
+        windows.append((start, length))
+        if start + length >= num_passage_tokens:
+            return windows
+        start += min(length, doc_stride)
+
+
+def max_context_windows(windows):
+    """For each passage piece, which window shows it with the most context.
+
+    The score of a piece in a window is ``min(pieces to its left, pieces to its right) + 0.01 *
+    length of the window``; of equal scores the first window's counts. In the example at the top,
+    piece f has (5 left, 0 right) in window 0 and (2, 3) in window 1, which is its window.
+
+    Args:
+        windows: what windows_of returns.
+
+    Returns:
+        int32 ``[pieces of the passage]``, an index into windows.
+    """
+    num_pieces = sum(windows[-1])
+    best = np.full(num_pieces, -1.0)
+    owner = np.zeros(num_pieces, np.int32)
+    for index, (start, length) in enumerate(windows):
+        left = np.arange(length)
+        score = np.minimum(left, left[::-1]) + 0.01 * length
+        pieces = slice(start, start + length)
+        better = score > best[pieces]
+        best[pieces][better] = score[better]
+        owner[pieces][better] = index
+    return owner
+
+
+class _Passage:
+    """A passage in word pieces."""
+
+    def __init__(self, words, tokenizer):
+        self.pieces, word_of_piece = [], []
+        self._first_piece = []  # of each word, and the end
+        for index, word in enumerate(words):
+            pieces = tokenizer.pieces_of_word(word)
+            self._first_piece.append(len(self.pieces))
+            self.pieces.extend(pieces)
+            word_of_piece.extend([index] * len(pieces))
+        self._first_piece.append(len(self.pieces))
+        self.ids = tokenizer.ids(self.pieces)
+        self.word_of_piece = np.array(word_of_piece, np.int32)
+        self._windows = {}
+
+    def windows(self, room, doc_stride):
+        """windows_of and max_context_windows, once for all questions of one length."""
+        if room not in self._windows:
+            windows = windows_of(len(self.pieces), room, doc_stride)
+            self._windows[room] = (windows, max_context_windows(windows))
+        return self._windows[room]
+
+    def answer_pieces(self, example, tokenizer):
+        """First and last piece of the answer, or None if there is none.
+
+        Words are coarser than answers, so that the tightest run of pieces that reads like the
+        tokenised answer is looked for among the pieces of the answer's words. Of the word
+        ``(1895-1943).``, in pieces ``( 1895 - 1943 ) .``, the answer ``1895`` gets only the second.
+        Where there is no such run ("Japan" in "Japanese", which is one piece) all pieces of the
+        words stay.
+        """
+        if example.is_impossible:
+            return None
+        first = self._first_piece[example.start_word]
+        last = self._first_piece[example.end_word + 1] - 1
+        answer = tokenizer.tokenize(example.answer_text)
+        if answer:
+            for start in range(first, last - len(answer) + 2):
+                if self.pieces[start : start + len(answer)] == answer:
+                    return start, start + len(answer) - 1
+        return (first, last) if first <= last else None
+
+
+def _windows(question, passage, room, doc_stride, tokenizer):
+    """The question's windows, which lack only what depends on the example."""
+    before = [CLS, *question, SEP]
+    before_ids, after_ids = tokenizer.ids(before), tokenizer.ids([SEP])
+    windows, owner = passage.windows(room, doc_stride)
+    for index, (start, length) in enumerate(windows):
+        pieces = slice(start, start + length)
+        inside = slice(len(before), len(before) + length)
+        token_to_word = np.full(len(before) + length + 1, -1, np.int32)
+        token_to_word[inside] = passage.word_of_piece[pieces]
+        is_max_context = np.zeros(len(before) + length + 1, bool)
+        is_max_context[inside] = owner[pieces] == index
+        yield Feature(
+            unique_id=None,
+            example_index=None,
+            window_index=index,
+            tokens=before + passage.pieces[pieces] + [SEP],
+            input_ids=before_ids + passage.ids[pieces] + after_ids,
+            segment_ids=[0] * len(before) + [1] * (length + 1),
+            token_roles=[OTHER]
+            + [QUESTION] * len(question)
+            + [OTHER]
+            + [PASSAGE] * length
+            + [OTHER],
+            token_to_word=token_to_word,
+            token_is_max_context=is_max_context,
+            passage_start=start,
+            start_position=None,
+            end_position=None,
+        )
+
+
+def _set_answer(feature, answer, first_passage_token):
+    """Fills the answer's positions, [CLS] twice where the window does not hold all of it."""
+    shift = first_passage_token - feature.passage_start
+    start, end = (answer[0] + shift, answer[1] + shift) if answer else (0, 0)
+    # The last token is [SEP].
+    is_inside = start >= first_passage_token and end < len(feature.tokens) - 1
+    feature.start_position, feature.end_position = (start, end) if is_inside else (0, 0)
