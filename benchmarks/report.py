@@ -13,7 +13,7 @@ import tempfile
 import time
 
 import report
-from tests import browser
+from tests.support import browser
 from zones.masks import BASELINE, NBEST, PREDICTIONS, cells_of, file_name
 
 _PASSAGES, _QUESTIONS, _WORDS_OF_PASSAGE = 2067, 10570, 120

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from tests import small
+from tests.support import small
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

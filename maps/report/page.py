@@ -14,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 import visualize_att_zone
+from common import files
 from maps.report.questions import OTHER_WORD, QUESTION_WORDS
 from maps.significance import INTERVAL
 from zones.masks import ZONES
@@ -73,8 +74,7 @@ _LOWEST, _HIGHEST = visualize_att_zone.LOWEST, visualize_att_zone.HIGHEST
 
 
 def _read(name):
-    with open(os.path.join(_FOLDER, name), encoding="utf-8") as stream:
-        return stream.read()
+    return files.read_text(os.path.join(_FOLDER, name))
 
 
 def _policy(style, script):

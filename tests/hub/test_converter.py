@@ -1,0 +1,262 @@
+"""ELECTRA, erf GELU and convert_checkpoint.py: against a plain numpy reader, and there and back."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import tensorflow.compat.v1 as tf
+
+import convert_checkpoint
+import modeling
+from tests.support import small
+from tests.support.refusals import refusal
+from zones import reader as reading
+from zones.batch import Windows
+from zones.masks import BASELINE
+
+tf.disable_v2_behavior()
+
+_erf = np.vectorize(math.erf)
+
+
+def electra_config(**more):
+    """ELECTRA-small's shape, with few layers and words."""
+    values = {
+        "model_type": "electra",
+        "vocab_size": small.CONFIG["vocab_size"],
+        "hidden_size": 256,
+        "embedding_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 1024,
+        "max_position_embeddings": 64,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-12,
+    }
+    values.update(more)
+    return values
+
+
+def bert_config():
+    values = electra_config(model_type="bert", hidden_size=32, intermediate_size=48)
+    del values["embedding_size"]
+    return values
+
+
+def tensors_of(config, seed=0):
+    """Random tensors as Hugging Face names and turns them, spelled out from its layout."""
+    rng = np.random.RandomState(seed)
+    scope, hidden = config["model_type"], config["hidden_size"]
+    width, inner = config.get("embedding_size", hidden), config["intermediate_size"]
+    tensors = {}
+
+    def add(name, *shape):
+        tensors[scope + "." + name] = (rng.randn(*shape) * 0.1).astype(np.float32)
+
+    def dense(name, size_in, size_out):
+        add(name + ".weight", size_out, size_in)
+        add(name + ".bias", size_out)
+
+    def norm(name, size):
+        add(name + ".LayerNorm.weight", size)
+        add(name + ".LayerNorm.bias", size)
+        tensors["%s.%s.LayerNorm.weight" % (scope, name)] += 1
+
+    add("embeddings.word_embeddings.weight", config["vocab_size"], width)
+    add("embeddings.position_embeddings.weight", config["max_position_embeddings"], width)
+    add("embeddings.token_type_embeddings.weight", 2, width)
+    norm("embeddings", width)
+    if width != hidden:
+        dense("embeddings_project", width, hidden)
+    for number in range(config["num_hidden_layers"]):
+        layer = "encoder.layer.%d." % number
+        for name in ("query", "key", "value"):
+            dense(layer + "attention.self." + name, hidden, hidden)
+        dense(layer + "attention.output.dense", hidden, hidden)
+        norm(layer + "attention.output", hidden)
+        dense(layer + "intermediate.dense", hidden, inner)
+        dense(layer + "output.dense", inner, hidden)
+        norm(layer + "output", hidden)
+    tensors["qa_outputs.weight"] = rng.randn(2, hidden).astype(np.float32)
+    tensors["qa_outputs.bias"] = rng.randn(2).astype(np.float32)
+    return tensors
+
+
+def naive_logits(tensors, config, ids, segments):
+    """The reader for one window without padding, ``[T]`` -> ``[T, 2]``, in float64."""
+    weights = {name: array.astype(np.float64) for name, array in tensors.items()}
+    scope = config["model_type"] + "."
+
+    def dense(x, name):
+        return x @ weights[scope + name + ".weight"].T + weights[scope + name + ".bias"]
+
+    def norm(x, name):
+        x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-12)
+        name = scope + name + ".LayerNorm."
+        return x * weights[name + "weight"] + weights[name + "bias"]
+
+    table = scope + "embeddings.%s_embeddings.weight"
+    x = weights[table % "word"][ids] + weights[table % "token_type"][segments]
+    x = norm(x + weights[table % "position"][: len(ids)], "embeddings")
+    if scope + "embeddings_project.weight" in weights:
+        x = dense(x, "embeddings_project")
+    size = config["hidden_size"] // config["num_attention_heads"]
+    for number in range(config["num_hidden_layers"]):
+        layer = "encoder.layer.%d." % number
+        query, key, value = (
+            dense(x, layer + "attention.self." + n) for n in ("query", "key", "value")
+        )
+        heads = []
+        for head in range(config["num_attention_heads"]):
+            part = slice(head * size, (head + 1) * size)
+            shares = np.exp(query[:, part] @ key[:, part].T / np.sqrt(size))
+            heads.append(shares / shares.sum(-1, keepdims=True) @ value[:, part])
+        context = dense(np.concatenate(heads, -1), layer + "attention.output.dense")
+        x = norm(context + x, layer + "attention.output")
+        up = dense(x, layer + "intermediate.dense")
+        up = up * 0.5 * (1 + _erf(up / np.sqrt(2)))
+        x = norm(dense(up, layer + "output.dense") + x, layer + "output")
+    return x @ weights["qa_outputs.weight"].T + weights["qa_outputs.bias"]
+
+
+def write_directory(folder, config, tensors, vocab):
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "vocab.txt").write_text(vocab.read_text())
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    (folder / "model.safetensors").write_bytes(safetensors.numpy.save(tensors))
+    return folder
+
+
+def convert(*argv):
+    return small.status_of(convert_checkpoint.main, [str(argument) for argument in argv])
+
+
+@pytest.fixture(params=[bert_config, electra_config], ids=["bert", "electra"])
+def converted(request, tmp_path, small_files):
+    """(Hugging Face directory, its config, its tensors, what convert_checkpoint.py made)."""
+    config = request.param()
+    tensors = tensors_of(config)
+    source = write_directory(tmp_path / "hf", config, tensors, small_files.vocab)
+    assert convert(source, tmp_path / "tf") == 0
+    return source, config, tensors, tmp_path / "tf"
+
+
+def test_logits_are_those_of_a_plain_reader(converted):
+    _, config, tensors, out = converted
+    ours = modeling.BertConfig.from_file(str(out / "bert_config.json"))
+    assert ours.hidden_act == "gelu_erf"
+    rng = np.random.RandomState(1)
+    ids = rng.randint(0, config["vocab_size"], [1, 40]).astype(np.int32)
+    segments = (np.arange(40) > 12).astype(np.int32)[np.newaxis]
+    with tf.Graph().as_default(), tf.Session() as session:
+        reader = reading.Reader(ours)
+        batch = Windows(*map(tf.constant, (ids, ids * 0 + 1, segments, ids * 0)))
+        logits = reader.read(batch)[BASELINE]
+        tf.train.Saver(tf.trainable_variables()).restore(session, str(out / "bert_model.ckpt"))
+        found = session.run(logits)[0]
+    assert np.abs(found - naive_logits(tensors, config, ids[0], segments[0])).max() < 2e-4
+
+
+def test_training_sweep_and_back(converted, small_files, tmp_path):
+    """A rate of 0 leaves the weights, so that they must come back exactly."""
+    _, config, tensors, out = converted
+    small_files = type(small_files)(**vars(small_files))
+    small_files.config = out / "bert_config.json"
+    more = {"init_checkpoint": out / "bert_model.ckpt", "learning_rate": 0, "num_train_epochs": 1}
+    model = tmp_path / "model"
+    more.update(do_train=True, train_batch_size=24)
+    sweep = config["model_type"] == "electra"  # other tests sweep with BERT
+    assert small.run(small_files, model, do_sweep=sweep, **more) == 0
+    cells = 5 * config["num_hidden_layers"] if sweep else 0
+    assert len(list(model.glob("predictions_layer*.json"))) == cells
+    names = ["--bert_config_file", small_files.config, "--vocab_file", small_files.vocab]
+    assert convert("--to-safetensors", model, tmp_path / "back", *names) == 0
+    back = safetensors.numpy.load((tmp_path / "back" / "model.safetensors").read_bytes())
+    assert set(back) == set(tensors)
+    assert all(np.array_equal(back[name], tensors[name]) for name in tensors)
+    theirs = json.loads((tmp_path / "back" / "config.json").read_text())
+    assert {key: theirs[key] for key in config} == config
+    assert (tmp_path / "back" / "vocab.txt").read_bytes() == small_files.vocab.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["bert", "electra"])
+@pytest.mark.parametrize(
+    "theirs, is_erf", [("gelu", True), ("gelu_new", False), ("gelu_pytorch_tanh", False)]
+)
+def test_the_two_gelus_are_not_mixed_up(kind, theirs, is_erf):
+    config = electra_config(model_type=kind, hidden_act=theirs)
+    ours = convert_checkpoint.our_config(config, "config.json")
+    with tf.Graph().as_default(), tf.Session() as session:
+        found = session.run(ours.activation(tf.constant(2.0)))
+    # 2 Phi(2), and the tanh formula at 2.
+    assert found == pytest.approx(1.9544997 if is_erf else 1.9545977, abs=2e-6)
+    back = convert_checkpoint.their_config(ours)["hidden_act"]
+    assert (back == "gelu") == is_erf
+
+
+def rewrite(source, change):
+    path = source / "model.safetensors"
+    tensors = safetensors.numpy.load(path.read_bytes())
+    change(tensors)
+    path.write_bytes(safetensors.numpy.save(tensors))
+
+
+@pytest.fixture
+def source(tmp_path, small_files):
+    config = bert_config()
+    return write_directory(tmp_path / "hf", config, tensors_of(config), small_files.vocab)
+
+
+def test_what_is_missing_or_unknown_is_named(source, tmp_path, capsys):
+    rewrite(source, lambda t: t.pop("bert.encoder.layer.1.output.dense.bias"))
+    line = refusal(capsys, convert_checkpoint.main, source, tmp_path / "tf")
+    assert "encoder.layer.1.output.dense.bias" in line
+    rewrite(source, lambda t: t.update(tensors_of(bert_config()), odd=np.zeros(3, np.float32)))
+    line = refusal(capsys, convert_checkpoint.main, source, tmp_path / "tf")
+    assert "odd" in line and "1 tensor that" in line
+
+
+def test_half_precision_and_what_is_not_needed(source, tmp_path, capsys):
+    def change(tensors):
+        for name in list(tensors):
+            tensors[name] = tensors[name].astype(np.float16)
+        tensors["bert.pooler.dense.bias"] = np.zeros(3, np.float32)
+        tensors["bert.embeddings.position_ids"] = np.arange(3)
+
+    rewrite(source, change)
+    assert convert(source, tmp_path / "tf") == 0
+    said = capsys.readouterr().err
+    assert "embeddings.position_ids, pooler.dense.bias" in said
+    assert "DO_LOWER_CASE=False" in said
+    stored = tf.train.load_variable(
+        str(tmp_path / "tf" / "bert_model.ckpt"), "cls/squad/output_bias"
+    )
+    expected = tensors_of(bert_config())["qa_outputs.bias"].astype(np.float16)
+    assert stored.dtype == np.float32 and np.array_equal(stored, expected.astype(np.float32))
+
+
+def test_bfloat16():
+    entry = {"dtype": "BF16", "shape": [3], "data": b"\x80\x3f\x20\xc0\x00\x00"}
+    assert convert_checkpoint._as_array("x", entry, "f").tolist() == [1.0, -2.5, 0.0]
+
+
+@pytest.mark.parametrize("other", ["pytorch_model.bin", "model.safetensors.index.json"])
+def test_other_weights_are_refused_with_what_to_do(source, tmp_path, capsys, other):
+    (source / "model.safetensors").rename(source / other)
+    assert "save_pretrained" in refusal(capsys, convert_checkpoint.main, source, tmp_path / "tf")
+
+
+def test_another_type_of_model_is_refused(converted, small_files, tmp_path, capsys):
+    _, config, _, out = converted
+    path = out / "bert_config.json"
+    values = json.loads(path.read_text())
+    values["model_type"] = {"bert": "electra", "electra": "bert"}[config["model_type"]]
+    values.pop("embedding_size", None)
+    path.write_text(json.dumps(values))
+    more = {"bert_config_file": path, "init_checkpoint": out / "bert_model.ckpt", "do_train": True}
+    assert small.run(small_files, tmp_path / "model", **more) == 2
+    said = capsys.readouterr().err
+    assert 'is of model_type "%s"' % config["model_type"] in said

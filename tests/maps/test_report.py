@@ -1,0 +1,354 @@
+"""The report's file, as it is written: what is in it, that nothing gets out, and mistakes."""
+
+import base64
+import hashlib
+import html.parser
+import itertools
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+import report
+import visualize_att_zone
+from maps.report import page
+from maps.report.questions import QUESTION_WORDS, question_word, read_questions
+from tests.support.refusals import refusal
+from tests.support.report_files import CELLS, NUM_LAYERS, Folder
+from zones.masks import BASELINE, NBEST, PREDICTIONS, ZONES, Cell, file_name
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path)
+
+
+class Page(html.parser.HTMLParser):
+    """A written report.
+
+    Attributes:
+        text: the file.
+        tags: (name, attributes) of its elements.
+        style, code, data: the style sheet, the script, the value in its JSON.
+    """
+
+    def __init__(self, text):
+        super().__init__()
+        self.text, self.tags, self._raw = text, [], []
+        self.feed(text)
+        self.style, data, self.code = self._raw
+        self.data = json.loads(data)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag in ("script", "style"):
+            self._raw.append("")
+
+    def handle_data(self, data):
+        if self.tags and self.tags[-1][0] in ("script", "style") and self.cdata_elem:
+            self._raw[-1] += data
+
+    def with_tag(self, wanted):
+        return [attributes for tag, attributes in self.tags if tag == wanted]
+
+
+def written(folder, *more):
+    report.main(folder.argv(*more))
+    return Page((folder.root / "report.html").read_text(encoding="utf-8"))
+
+
+def changed_in(data, place):
+    """The changed answers of a cell, as the page unpacks them: id -> (answer, thousandths)."""
+    cell, questions = data["cells"][place], data["questions"]
+    indices = itertools.accumulate(cell["questions"])
+    lost = cell["lost"] or itertools.repeat(None)
+    return {
+        questions["id"][index]: (questions["variants"][index][answer], confidence)
+        for index, answer, confidence in zip(indices, cell["answers"], lost)
+    }
+
+
+# The numbers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version_2", [False, True])
+def test_maps_of_all_groups(tmp_path, version_2):
+    folder = Folder(tmp_path, version_2=version_2)
+    data = written(folder).data
+    members = {word: [k for k in folder.ids if folder.words[k] == word] for word in QUESTION_WORDS}
+    members["all"] = folder.ids
+    members["with an answer"] = [key for key in folder.ids if folder.gold[key]]
+    members["without an answer"] = [key for key in folder.ids if not folder.gold[key]]
+    labels = [group["label"] for group in data["groups"]]
+    wanted = ["all", "who", "when", "where", "how many", "what", "other"]
+    assert labels == wanted + (["with an answer", "without an answer"] if version_2 else [])
+    for group in data["groups"]:
+        keys = members[group["label"]]
+        assert group["size"] == len(keys) > 0
+        assert group["right"] == sum(folder.is_right(BASELINE, key) for key in keys)
+        for cell, (broken, mended, low, high, p, corrected) in zip(CELLS, group["map"]):
+            assert broken == len(folder.broken(cell, keys))
+            assert mended == len(folder.mended(cell, keys))
+            assert low <= folder.change(cell, keys) + 0.01
+            assert folder.change(cell, keys) <= high + 0.01
+            assert (p, corrected) == pytest.approx(folder.p_values(keys)[cell], rel=1e-3)
+
+
+def test_only_changed_answers_are_kept(folder):
+    data = written(folder).data
+    for place, cell in enumerate(CELLS):
+        texts, before = folder.texts[cell], folder.texts[BASELINE]
+        assert changed_in(data, place) == {
+            key: (texts[key], None) for key in folder.ids if texts[key] != before[key]
+        }
+    for index, key in enumerate(folder.ids):
+        variants = data["questions"]["variants"][index]
+        right = data["questions"]["rightVariants"][index]
+        assert [text == folder.gold[key] for text in variants] == [
+            place < right for place in range(len(variants))
+        ]
+
+
+def test_confidence_with_and_without_lists_of_the_cell(folder):
+    own = folder.write_nbest(BASELINE)
+    with_lists, without = CELLS[-1], CELLS[-2]
+    masked = folder.write_nbest(with_lists)
+    data = written(folder).data
+    before = folder.texts[BASELINE]
+    for cell in (with_lists, without):
+        assert data["cells"][CELLS.index(cell)]["hasLists"] == (cell == with_lists)
+        for key, (text, lost) in changed_in(data, CELLS.index(cell)).items():
+            left = masked[key].get(before[key], 0) if cell == with_lists else own[key].get(text, 0)
+            assert lost == round(1000 * (own[key][before[key]] - left))
+
+
+def test_lists_are_looked_for_beside_the_baseline(folder):
+    folder.write_nbest(BASELINE)
+    model = folder.root / "model"
+    model.mkdir()
+    for kind in (PREDICTIONS, NBEST):
+        (folder.predictions / file_name(kind, BASELINE)).rename(model / file_name(kind, BASELINE))
+    data = written(folder, "--baseline", str(model / "predictions.json")).data
+    assert data["sources"]["baseline"] == str(model / "predictions.json")
+    assert data["cells"][-1]["lost"]
+
+
+@pytest.mark.parametrize(
+    "question, word",
+    [
+        ("Who did it?", "who"),
+        ("By WHOM was it done", "who"),
+        ("Whose is it?", "who"),
+        ("what's that?", "what"),
+        ("In which of the years when he ruled?", "which"),
+        ("How many are there?", "how many"),
+        ("at how much ?", "how many"),
+        ("How manyfold?", "how"),
+        ("Why how?", "why"),
+        ("The somewhat older whoever?", "other"),
+        ("", "other"),
+        ("谁是作者？", "who"),
+        ("这本书是什么时候出版的？", "when"),
+        ("出版于哪年?", "when"),
+        ("他为什么离开那个地方？", "why"),
+        ("哪个城市有多少人？", "which"),
+        ("什么是B超？", "what"),
+        ("他如何看待?", "how"),
+        ("请介绍一下作者", "other"),
+    ],
+)
+def test_question_words(question, word):
+    assert question_word(question) == word
+
+
+def test_places_of_gold_answers_count_as_javascript_does(folder):
+    paragraph = folder.data["data"][0]["paragraphs"][0]
+    paragraph["context"] = "\U0001f600 \u00e9 gold \U0001f600 gold"
+    paragraph["qas"][0]["answers"] = [
+        {"text": "gold", "answer_start": 4},
+        {"text": "gold", "answer_start": 11},
+        {"text": "\u00e9", "answer_start": 3},  # one too far
+        {"text": "\U0001f600 gold"},
+    ]
+    folder.write()
+    passages, (question, *_) = read_questions(folder.data_file)
+    assert passages[question.passage] == paragraph["context"]
+    assert question.golds == (("gold", 5), ("\u00e9", -1), ("\U0001f600 gold", -1))
+
+
+def test_cmrc_2018_in_its_own_form(folder):
+    paragraphs = folder.data["data"][0]["paragraphs"]
+    in_squads_form = written(folder).data
+    folder.data = [
+        {
+            "context_id": "DEV_%d" % number,
+            "context_text": paragraph["context"],
+            "title": "",
+            "qas": [
+                {
+                    "query_id": qa["id"],
+                    "query_text": qa["question"],
+                    "answers": [answer["text"] for answer in qa["answers"]],
+                }
+                for qa in paragraph["qas"]
+            ],
+        }
+        for number, paragraph in enumerate(paragraphs)
+    ]
+    folder.write()
+    data = written(folder).data
+    # The form has no offsets; and these answers are single words, in which the metrics agree.
+    for golds in in_squads_form["questions"]["golds"]:
+        golds[0][1] = -1
+    assert data == in_squads_form
+
+
+# The file ---------------------------------------------------------------------------------------
+
+
+def test_nothing_is_loaded_and_only_its_own_script_may_run(folder):
+    parsed = written(folder)
+    for _, attributes in parsed.tags:
+        assert not {"src", "href", "srcset", "action", "style", "onclick"} & set(attributes)
+    assert not re.search(r"https?:|//\w+\.|@import|url\(", parsed.text)
+    (policy,) = (
+        meta["content"]
+        for meta in parsed.with_tag("meta")
+        if meta.get("http-equiv") == "Content-Security-Policy"
+    )
+    hashes = [
+        "'sha256-%s'" % base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (parsed.style, parsed.code)
+    ]
+    assert policy.startswith("default-src 'none'; style-src %s; script-src %s;" % tuple(hashes))
+    assert "unsafe" not in policy
+
+
+HOSTILE = "</script><script>alert(1)</script><!-- & \" ' \u2028 \u202e \x00 \ud800 \\ ${1} {{ 1 }}"
+
+
+def test_hostile_text_stays_in_its_json(folder):
+    number_of_tags = len(written(folder).tags)
+    paragraph = folder.data["data"][0]["paragraphs"][0]
+    paragraph["context"] = paragraph["qas"][0]["question"] = HOSTILE
+    for texts in folder.texts.values():
+        texts["0-0"] = HOSTILE
+    folder.write()
+    parsed = written(folder, "--title", "<b>&amp;")
+    assert len(parsed.tags) == number_of_tags
+    assert parsed.data["passages"][0] == parsed.data["questions"]["text"][0] == HOSTILE
+    assert parsed.data["questions"]["baseline"][0] == HOSTILE
+    assert parsed.data["title"] == "<b>&amp;"
+    assert "<title>&lt;b&gt;&amp;amp;</title>" in parsed.text
+
+
+def test_the_map_is_there_without_the_script(folder):
+    parsed = written(folder)
+    found = re.findall(r'data-cell="(\d+)"\s+class="square (v\d+)">([^<]*)<', parsed.text)
+    assert len(found) == len(CELLS)
+    fills = dict(re.findall(r"\.(v\d+)\{background:(#[0-9a-f]{6});", parsed.style))
+    for place, colour, text in found:
+        change = folder.change(CELLS[int(place)], folder.ids)
+        assert float(text.replace("\N{MINUS SIGN}", "-")) == pytest.approx(change, abs=0.0501)
+        nearest = round(max(-10, min(2, change)), 1)
+        assert fills[colour] == visualize_att_zone.colour_of(nearest)[0]
+    # The last layer is on top.
+    assert [int(place) for place, _, _ in found[:5]] == list(range(len(CELLS) - 5, len(CELLS)))
+
+
+def test_each_zone_is_explained():
+    assert tuple(page.READINGS) == ZONES
+
+
+def test_missing_cells_are_named(folder, capsys):
+    missing = [Cell(0, "q2"), Cell(2, "p2")]
+    for cell in missing:
+        (folder.predictions / file_name(PREDICTIONS, cell)).unlink()
+    parsed = written(folder)
+    names = [file_name(PREDICTIONS, cell) for cell in missing]
+    out = capsys.readouterr().out
+    assert parsed.data["missing"] == names
+    assert "empty in it, for lack of a file: " + ", ".join(names) in out
+    for place, cell in enumerate(CELLS):
+        gone = cell in missing
+        assert (parsed.data["cells"][place] is None) == gone
+        assert (parsed.data["groups"][0]["map"][place] is None) == gone
+    assert re.search(r'data-cell="1"\s+class="square none"><', parsed.text)
+
+
+def test_other_files_do_not_count(folder):
+    before = written(folder).data
+    for name in ("predictions_layer_q2.json", "predictions_layer09_q2.json", "notes.txt"):
+        (folder.predictions / name).write_text("not even JSON")
+    assert written(folder).data == before
+    assert before["layers"] == NUM_LAYERS
+
+
+def test_as_a_program(folder):
+    done = subprocess.run(
+        [sys.executable, report.__file__, *folder.argv()],
+        cwd=str(folder.root),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"wrote " in done.stdout
+    assert (folder.root / "report.html").stat().st_size > 10000
+
+
+# Mistakes ---------------------------------------------------------------------------------------
+
+
+def refused(capsys, folder, *more, argv=None):
+    """The line that refuses; an older report stays as it was."""
+    (folder.root / "report.html").write_text("old")
+    line = refusal(capsys, report.main, *(argv or folder.argv(*more)))
+    assert (folder.root / "report.html").read_text() == "old"
+    assert not [path for path in folder.root.iterdir() if ".tmp" in path.name]
+    return line
+
+
+def test_refuses_a_folder_without_baseline(folder, capsys):
+    (folder.predictions / "predictions.json").unlink()
+    line = refused(capsys, folder)
+    assert "has no predictions.json, the answers with nothing masked" in line
+    assert "--baseline FILE" in line
+    line = refused(capsys, folder, "--baseline", str(folder.root / "none.json"))
+    assert "baseline file: there is no file" in line
+
+
+def test_refuses_folders_without_cells(folder, capsys):
+    for cell in CELLS:
+        (folder.predictions / file_name(PREDICTIONS, cell)).unlink()
+    assert "holds no prediction file of a cell" in refused(capsys, folder)
+    argv = [folder.root / "predicton", *folder.argv()[1:]]
+    assert "prediction folder: there is no folder" in refused(capsys, folder, argv=argv)
+
+
+@pytest.mark.parametrize(
+    "name, content, part",
+    [
+        ("dev.json", "{", "data file: "),
+        ("dev.json", '{"data": [{"paragraphs": [{"qas": []}]}]}', "no question in it"),
+        ("prediction/predictions.json", "[]", "baseline file: "),
+        ("prediction/predictions_layer1_q2.json", "{}", "lacks 70 of the 70 questions"),
+        ("prediction/predictions_layer1_q2.json", '{"0-0": "a', "is not JSON"),
+        ("prediction/nbest_predictions.json", '{"0-0": [{"text": "a"}]}', "n-best file: "),
+        ("prediction/nbest_predictions.json", "[]", "does not hold lists of texts"),
+    ],
+)
+def test_refuses_other_files(folder, capsys, name, content, part):
+    (folder.root / name).write_text(content)
+    line = refused(capsys, folder)
+    assert part in line
+    assert name.split("/")[-1] in line
+
+
+def test_refuses_a_report_that_is_no_page(folder, capsys):
+    argv = [*folder.argv()[:2], folder.root / "report.pdf"]
+    assert "report.pdf does not end in .html" in refused(capsys, folder, argv=argv)
+    argv = [*folder.argv()[:2], folder.root / "none" / "report.html"]
+    assert "there is no directory" in refused(capsys, folder, argv=argv)

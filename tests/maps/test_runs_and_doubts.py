@@ -1,0 +1,238 @@
+"""get_results.py with a baseline and with several runs, its warnings, and compare_results.py."""
+
+import json
+import os
+import statistics
+
+import pytest
+
+import compare_results
+import get_results
+from maps.significance_table import read_significance
+from running.saved import FinishedFiles
+from tests.support.refusals import refusal
+from zones.masks import BASELINE, PREDICTIONS, ZONES, Cell, cells_of, file_name
+
+IDS = ["q%d" % number for number in range(40)]
+LAYERS = 2
+HARMLESS = [Cell(1, "q2"), Cell(1, "q2p")]
+
+
+def answers(right, mark=""):
+    return {key: "gold" if n < right else "wrong" + mark for n, key in enumerate(IDS)}
+
+
+def write_run(folder, shift=0):
+    """Baseline 30 of 40 right; layer ``k`` and zone number ``z`` break ``1 + k + 5 z + shift``."""
+    folder.mkdir()
+    for cell in [BASELINE] + cells_of(LAYERS):
+        right = 30
+        if cell != BASELINE and cell not in HARMLESS:
+            right -= 1 + cell.layer + 5 * ZONES.index(cell.zone) + shift
+        (folder / file_name(PREDICTIONS, cell)).write_text(json.dumps(answers(right)))
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path):
+    gold = [{"text": "gold", "answer_start": 0}]
+    questions = [{"id": key, "question": "?", "answers": gold} for key in IDS]
+    data = {"data": [{"paragraphs": [{"context": "", "qas": questions}]}]}
+    (tmp_path / "dev.json").write_text(json.dumps(data))
+    write_run(tmp_path / "a")
+    return tmp_path
+
+
+def argv(root, *more, runs="a"):
+    folders = [str(root / run) for run in runs]
+    return [*folders, str(root / "results.csv"), "--data-file", str(root / "dev.json"), *more]
+
+
+def warnings(root, capsys, *more):
+    capsys.readouterr()
+    assert get_results.main(argv(root, *more)) is None
+    lines = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("WARNING: ") for line in lines)
+    return lines
+
+
+def test_significance_of_one_run(root, capsys):
+    get_results.main(argv(root, "--baseline", str(root / "a" / "predictions.json")))
+    assert "Baseline 75; " in capsys.readouterr().out
+    text = (root / "results_significance.csv").read_text().splitlines()
+    assert text[0] == (
+        "layer,zone,baseline,score,change,low,high,broken,mended,p,p_holm,significant"
+    )
+    # One broken: p = 2 / 2; Holm's leaves 1.
+    assert text[1].startswith("1,all,75.000,72.500,-2.500,") and text[1].endswith(",1,0,1,1,0")
+    table = read_significance(str(root / "results_significance.csv"))
+    assert list(table["zone"]) == list(ZONES) * LAYERS
+    row = table.iloc[4]  # layer 1, p2: 21 broken
+    assert (row.broken, row.mended, row.change) == (21, 0, -52.5)
+    assert row.p == pytest.approx(2 / 2**21, rel=1e-5) and row.significant
+    assert (table["low"] <= table["change"]).all() and (table["change"] <= table["high"]).all()
+
+
+@pytest.mark.parametrize(
+    "old, new, part",
+    [
+        ("layer,zone", "layer,area", "the first line is"),
+        ("1,all,75.000", "1,all,175", "line 2: baseline cannot be '175'"),
+        ("1,q2,", "1,all,", "lacks layer 1 q2"),
+        ("2,all,75", "2,all,74", "different baselines"),
+        ("\n2,p2,", "\n3,p2,", "lacks"),
+    ],
+)
+def test_bad_significance_tables_are_refused(root, old, new, part):
+    get_results.main(argv(root, "--baseline", str(root / "a" / "predictions.json")))
+    path = root / "results_significance.csv"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(get_results.UserError, match=part):
+        read_significance(str(path))
+
+
+def test_several_runs(root, capsys):
+    write_run(root / "b", shift=1)
+    write_run(root / "c", shift=4)
+    get_results.main(argv(root, "--baseline", "predictions.json", runs="abc"))
+    mean = get_results.read_results(str(root / "results.csv"))
+    spread = get_results.read_results(str(root / "results_std.csv"))
+    scores = [100 * (29 - shift) / 40 for shift in (0, 1, 4)]
+    assert mean["all"][1] == pytest.approx(statistics.mean(scores), abs=5e-4)
+    assert spread["all"][1] == pytest.approx(statistics.stdev(scores), abs=5e-4)
+    long = (root / "results_long.csv").read_text().splitlines()
+    assert long[0] == "run,layer,zone,exact,f1" and len(long) == 1 + 3 * LAYERS * len(ZONES)
+    assert long[1] == "%s,1,all,72.500,72.500" % (root / "a")
+    table = read_significance(str(root / "results_significance.csv"))
+    # Changes -2.5, -5, -12.5: mean -6.667, and Student's 4.303 for two degrees of freedom.
+    margin = 4.302653 * statistics.stdev([-2.5, -5, -12.5]) / 3**0.5
+    assert table["change"][0] == pytest.approx(-6.667, abs=1e-3)
+    assert table["high"][0] == pytest.approx(-20 / 3 + margin, abs=1e-3)
+    assert table["broken"][0] == 1 + 2 + 5
+
+
+def test_runs_of_different_layers_are_refused(root, capsys):
+    write_run(root / "b")
+    for zone in ZONES:
+        (root / "b" / file_name(PREDICTIONS, Cell(1, zone))).unlink()
+    line = refusal(capsys, get_results.main, *argv(root, runs="ab"))
+    assert "%s lacks predictions_layer1_all.json" % (root / "b") in line
+    assert not list(root.glob("results*"))
+
+
+@pytest.mark.parametrize(
+    "runs, more, part",
+    [
+        ("aa", [], "is named twice"),
+        ("ab", ["--baseline", "some/predictions.json"], "a baseline of its own"),
+        ("a", ["--baseline", "none.json"], "none.json"),
+        ("a", ["--baseline", "none.json", "--use-f1"], "leave out --use-f1"),
+    ],
+)
+def test_refused_command_lines(root, capsys, runs, more, part):
+    write_run(root / "b")
+    assert part in refusal(capsys, get_results.main, *argv(root, *more, runs=runs))
+    assert not list(root.glob("results*"))
+
+
+# Warnings ---------------------------------------------------------------------------------------
+
+
+def put(root, cell, predictions):
+    (root / "a" / file_name(PREDICTIONS, cell)).write_text(json.dumps(predictions))
+
+
+def test_a_sound_folder_has_no_warning(root, capsys):
+    assert warnings(root, capsys) == []
+
+
+def test_a_cell_like_the_baseline(root, capsys):
+    put(root, Cell(0, "p2"), answers(30))
+    (line,) = warnings(root, capsys)
+    assert "predictions_layer0_p2.json" in line and "bash decode_squad.sh p2" in line
+
+
+def test_q2p_of_the_last_layer_may_change_no_answer_only_without_null_answers(root, capsys):
+    path = root / "dev.json"
+    data = json.loads(path.read_text())
+    data["data"][0]["paragraphs"][0]["qas"][-1]["answers"] = []
+    path.write_text(json.dumps(data))
+    (line,) = warnings(root, capsys)
+    assert "predictions_layer1_q2p.json" in line
+
+
+def test_two_cells_with_the_same_answers(root, capsys):
+    put(root, Cell(0, "p2"), answers(5, mark="x"))
+    put(root, Cell(1, "all"), answers(5, mark="x"))
+    (line,) = warnings(root, capsys)
+    assert "predictions_layer0_p2.json" in line and "predictions_layer1_all.json" in line
+
+
+def test_files_older_than_the_checkpoint(root, capsys):
+    home = root / "model"
+    home.mkdir()
+    (home / "predictions.json").write_text(json.dumps(answers(30)))
+    (home / "model.ckpt-7.index").write_text("")
+    old = root / "a" / file_name(PREDICTIONS, Cell(0, "q2"))
+    os.utime(str(old), (1, 1))
+    for path in set((root / "a").iterdir()) - {old}:
+        os.utime(str(path), (2**31, 2**31))
+    (line,) = warnings(root, capsys, "--baseline", str(home / "predictions.json"))
+    assert "older" in line and "predictions_layer0_q2.json" in line and "layer1" not in line
+
+
+def test_equal_answers_that_were_decoded_so_are_named_in_one_line_each(root, capsys):
+    """In a small demo several masks change nothing; a file copied over is another matter."""
+    for zone in ("q2", "q2p", "p2"):
+        put(root, Cell(0, zone), answers(30))
+    put(root, Cell(0, "p2q"), answers(5))
+    put(root, Cell(0, "all"), answers(5))
+    finished = FinishedFiles(str(root / "a"), "1")
+    for cell in cells_of(LAYERS):
+        finished.add(file_name(PREDICTIONS, cell))
+    like_baseline, twins = warnings(root, capsys)
+    assert all("layer0_%s.json" % zone in like_baseline for zone in ("q2", "q2p", "p2"))
+    assert "layer1" not in like_baseline and "all in layer 0 = p2q in layer 0" in twins
+    put(root, Cell(1, "p2"), answers(30))
+    copied, *others = warnings(root, capsys)
+    assert "predictions_layer1_p2.json: its answers" in copied and others[:2] == [
+        like_baseline,
+        twins,
+    ]
+
+
+def test_files_of_two_runs_and_changed_ones(root, capsys):
+    first, second = (FinishedFiles(str(root / "a"), run) for run in ("1", "2"))
+    cells = cells_of(LAYERS)
+    for cell in cells:
+        (second if cell == Cell(0, "q2p") else first).add(file_name(PREDICTIONS, cell))
+    put(root, Cell(0, "p2"), answers(5, mark="x"))
+    changed, mixed = warnings(root, capsys)
+    assert "predictions_layer0_p2.json: it was changed" in changed
+    assert "predictions_layer0_q2p.json" in mixed and "layer1" not in mixed
+
+
+# Comparing --------------------------------------------------------------------------------------
+
+
+def test_the_published_tables(shared, capsys):
+    tables = [str(shared / "tables" / name) for name in ("table1.csv", "table2.csv")]
+    compare_results.main(tables)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    deviations = {line[0]: line[1] for line in lines[1:6]}
+    assert deviations == dict(zip(ZONES, ["0.819", "0.152", "0.132", "1.405", "0.815"]))
+
+
+def test_largest_difference_and_rank(tmp_path, capsys):
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    header = "layer,all,q2,q2p,p2q,p2\n"
+    first.write_text(header + "1,1,1,1,1,1\n2,2,2,2,2,2\n3,3,3,3,3,3\n")
+    second.write_text(header + "1,3,1,1,1,1\n2,2,2,2,9,2\n3,1,3,3,3,3\n")
+    compare_results.main([str(first), str(second)])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1] == ["all", "2.000", "2.000", "1", "-1.000"]
+    assert lines[4] == ["p2q", "4.041", "7.000", "2", "0.500"]
+    second.write_text(header + "1,3,1,1,1,1\n2,2,2,2,9,2\n")
+    assert "3 layers" in refusal(capsys, compare_results.main, str(first), str(second))

@@ -1,0 +1,147 @@
+"""--mixed_precision: where it is refused, and what it leaves as it was."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+import modeling
+from common.command_line import UserError
+from running import estimator as runtime
+from tests.support import small
+from tests.test_modeling import random_windows
+from zones import reader as reading
+from zones.batch import Windows
+from zones.masks import BASELINE, OFFERED_ZONES, Cell, cells_of, file_name
+
+tf.disable_v2_behavior()
+
+
+@pytest.fixture(scope="module")
+def bfloat16():
+    """Skips where this runtime or processor cannot multiply in bfloat16."""
+    try:
+        runtime.check_mixed_precision(do_train=True)
+    except UserError as refusal:
+        pytest.skip(str(refusal))
+
+
+# What it computes -----------------------------------------------------------------------------
+
+CONFIG = modeling.BertConfig(
+    vocab_size=30,
+    hidden_size=64,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    intermediate_size=128,
+    max_position_embeddings=32,
+    initializer_range=0.2,
+)
+
+
+def both_precisions(inputs, cells, **options):
+    """Logits ``[cells, B, F, 2]`` of one random reader in float32 and in mixed precision."""
+    with tf.Graph().as_default():
+        tf.set_random_seed(1)
+        reader = reading.Reader(CONFIG)
+        inputs = [tf.placeholder_with_default(x, x.shape) for x in inputs]
+        batch = Windows(*inputs, **options)
+        logits = tf.stack(list(reader.read(batch, cells).values()))
+        read = []
+        for mixed in (False, True):
+            with tf.Session(config=runtime.session_config(mixed)) as session:
+                session.run(tf.global_variables_initializer())
+                read.append(session.run(logits))
+    return read
+
+
+def test_every_zone_reads_in_mixed_precision_what_it_reads_in_float32(bfloat16):
+    inputs = random_windows([32, 24], 32, CONFIG.vocab_size)
+    cells = [BASELINE] + cells_of(2, OFFERED_ZONES) + [Cell(None, z) for z in OFFERED_ZONES]
+    plain, mixed = both_precisions(inputs, cells)
+    real = inputs[1].astype(bool)
+    for cell, one, other in zip(cells, plain, mixed):
+        difference = np.abs(one - other)[real].max()
+        # bfloat16 rounds by up to 0.4 %, some twenty times on the way.
+        assert difference < 0.1 * one[real].std(), cell
+        if cell != BASELINE:
+            assert np.abs(one - plain[0])[real].max() > 2 * difference, cell
+    assert np.abs(plain - mixed).max() > 0, "nothing was read in bfloat16"
+
+
+def test_rows_whose_every_key_is_masked_keep_their_raw_scores(bfloat16):
+    """-10000 + a score is -9984 in bfloat16, whatever the score."""
+    inputs = random_windows([32, 32], 32, CONFIG.vocab_size)
+    inputs[3] = 2
+    cells = [BASELINE, Cell(0, "p2"), Cell(None, "p2")]
+    plain, mixed = both_precisions(inputs, cells, static_shapes=True)
+    spread = plain[0].std()
+    for one, other in zip(plain, mixed):
+        assert np.abs(other - one).max() < 0.1 * spread
+        assert np.abs(one - plain[0]).max() < 1e-3 * spread
+
+
+def test_training_and_decoding_in_mixed_precision(bfloat16, small_files, tmp_path, capsys):
+    out = tmp_path / "model"
+    mixed = dict(mixed_precision=True, do_sweep=True)
+    assert small.run(small_files, out, do_train=True, **mixed) == 0
+    stored = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(out)))
+    kinds = stored.get_variable_to_dtype_map()
+    assert {kinds[name] for name in kinds if name != "global_step"} == {tf.float32}
+    for cell in [BASELINE] + cells_of(2):
+        assert (out / file_name("predictions", cell)).exists()
+    capsys.readouterr()
+    small.run(small_files, out, **mixed)
+    assert "Nothing is left to decode" in capsys.readouterr().err
+    small.run(small_files, out, do_sweep=True)
+    assert "Decoded the baseline and 10 cells" in capsys.readouterr().err
+
+
+# Where it is refused --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def refused(small_files, small_model, capsys):
+    """Runs a decoding with --mixed_precision that must be refused; returns the one line."""
+
+    def run(output_dir=small_model, **more):
+        capsys.readouterr()
+        flags = dict(mixed_precision=True, do_predict=True)
+        flags.update(more)
+        assert small.run(small_files, output_dir, **flags) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "--mixed_precision" in line
+        return line
+
+    return run
+
+
+def test_a_runtime_or_processor_that_cannot_is_refused(refused, monkeypatch):
+    monkeypatch.setattr(runtime, "_gpus", lambda: [])
+    monkeypatch.setattr(runtime, "_cpu_flags", lambda: {"avx512f", "fma"})
+    line = refused()
+    if tf.__version__.startswith("1."):
+        assert "needs TensorFlow 2.15" in line
+    else:
+        assert "neither AVX512-BF16 nor AMX" in line
+
+
+def test_a_gpu_without_tensor_cores_is_refused(refused, monkeypatch):
+    monkeypatch.setattr(runtime, "_gpus", lambda: [6.1])
+    assert "6.1" in refused()
+
+
+def test_a_gpu_decodes_in_float16_but_does_not_train_in_it(refused, monkeypatch):
+    monkeypatch.setattr(runtime, "_gpus", lambda: [8.6])
+    assert "decoding only" in refused(do_train=True)
+    runtime.check_mixed_precision(do_train=False)
+    config = runtime.session_config(mixed_precision=True)
+    assert config.graph_options.rewrite_options.auto_mixed_precision == 1
+
+
+def test_a_tpu_does_without(refused):
+    assert "TPU" in refused(use_tpu=True, tpu_name="t", output_dir="gs://bucket/model")
+
+
+def test_it_is_off_by_default():
+    options = runtime.session_config().graph_options.rewrite_options
+    assert not any("mixed" in field.name for field, _ in options.ListFields())

@@ -1,0 +1,201 @@
+"""train_cmrc2018.sh and decode_cmrc2018.sh: the command lines they type, and what they refuse."""
+
+import functools
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+
+import pytest
+
+import run_squad
+from scripts import download as check_download
+from tests.support import chinese
+from tests.support.driver_project import BERT, ROOT, Project, touch
+
+DRIVERS = ("train_cmrc2018.sh", "decode_cmrc2018.sh")
+CHINESE_BERT = "bert/chinese_L-12_H-768_A-12"
+COMMON = {
+    "dataset": "cmrc2018",
+    "vocab_file": CHINESE_BERT + "/vocab.txt",
+    "bert_config_file": CHINESE_BERT + "/bert_config.json",
+    "do_lower_case": "True",
+    "predict_file": "cmrc2018/cmrc2018_dev.json",
+    "version_2_with_negative": "False",
+    "max_seq_length": "512",
+    "doc_stride": "128",
+    "output_dir": "output/cmrc2018",
+    "use_tpu": "False",
+}
+TRAINING = {
+    "do_train": "True",
+    "train_file": "cmrc2018/cmrc2018_train.json",
+    "init_checkpoint": CHINESE_BERT + "/bert_model.ckpt",
+    "train_batch_size": "64",
+    "learning_rate": "3e-5",
+    "num_train_epochs": "2",
+    "random_seed": "12345",
+    "do_predict": "True",
+}
+SWEEP = {"do_sweep": "True", "prediction_dir": "prediction_cmrc2018"}
+TPU = {"USE_TPU": "True", "GS_BUCKET": "my-bucket", "TPU_NAME": "my-tpu"}
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A Project with the drivers, data and BERT of CMRC 2018, too."""
+    made = Project(tmp_path)
+    for name in DRIVERS:
+        shutil.copy(str(ROOT / name), str(made.root))
+    touch(made.root / COMMON["predict_file"], made.root / TRAINING["train_file"])
+    touch(*(made.root / CHINESE_BERT / name for name in BERT))
+    (made.root / "output" / "cmrc2018").mkdir()
+    return made
+
+
+def test_training(project):
+    run = project.run("train_cmrc2018.sh", "--save_checkpoints_steps=500")
+    assert run.returncode == 0, run.stderr
+    assert project.flags() == {**TRAINING, **COMMON, "save_checkpoints_steps": "500"}
+    said = "eval_cmrc2018.py cmrc2018/cmrc2018_dev.json output/cmrc2018/predictions.json"
+    assert said in run.stdout and "bash decode_cmrc2018.sh" in run.stdout
+
+
+def test_decoding(project):
+    run = project.run("decode_cmrc2018.sh", "q2", "p2", "--", "--write_nbest=True")
+    assert run.returncode == 0, run.stderr
+    more = {"mask_zone": "q2,p2", "write_nbest": "True"}
+    assert project.flags() == {**SWEEP, **COMMON, **more}
+    assert (
+        "get_results.py prediction_cmrc2018 results_cmrc2018.csv "
+        "--data-file=cmrc2018/cmrc2018_dev.json --dataset=cmrc2018" in run.stdout
+    )
+
+
+def test_on_a_tpu(project):
+    assert project.run("decode_cmrc2018.sh", **TPU).returncode == 0
+    flags = project.flags()
+    assert flags["vocab_file"] == "gs://my-bucket/%s/vocab.txt" % CHINESE_BERT
+    assert flags["prediction_dir"] == "gs://my-bucket/prediction_cmrc2018"
+    assert flags["predict_file"] == COMMON["predict_file"]
+    assert flags["predict_batch_size"] == "32"
+
+
+def test_variables_of_the_environment_and_edited_ones_count(project, tmp_path):
+    touch(*(tmp_path / "data" / name for name in ("cmrc2018_train.json", "cmrc2018_dev.json")))
+    variables = {"CMRC_DIR": str(tmp_path / "data"), "DO_LOWER_CASE": "False", "VERSION_2": "True"}
+    script = project.root / "train_cmrc2018.sh"
+    edited = re.sub(r"^SEED=\S+", "SEED=99", script.read_text(), flags=re.MULTILINE)
+    script.write_text(edited)
+    assert project.run("train_cmrc2018.sh", **variables).returncode == 0
+    flags = project.flags()
+    assert flags["train_file"] == str(tmp_path / "data" / "cmrc2018_train.json")
+    assert (flags["random_seed"], flags["do_lower_case"]) == ("99", "False")
+    # Left over from SQuAD 2.0: CMRC 2018 has no such version.
+    assert flags["version_2_with_negative"] == "False"
+
+
+def test_run_squad_knows_every_flag(project):
+    for driver in DRIVERS:
+        assert project.run(driver, TPU_ZONE="z", **TPU).returncode == 0
+    for _, *arguments in project.calls():
+        assert run_squad.define_flags()(["run_squad.py", *arguments]) == ["run_squad.py"]
+
+
+def test_both_drivers_agree_with_each_other_and_name_what_squads_do():
+    defaults = {}
+    for name in DRIVERS + ("train_squad.sh", "decode_squad.sh"):
+        text = (ROOT / name).read_text()
+        defaults[name] = dict(re.findall(r"^([A-Z_0-9]+)=(\S+)", text, flags=re.MULTILINE))
+    train, decode = (defaults[name] for name in DRIVERS)
+    shared = set(train) & set(decode)
+    assert {n: train[n] for n in shared} == {n: decode[n] for n in shared}
+    for own, squads in (("train", train), ("decode", decode)):
+        expected = set(defaults[own + "_squad.sh"]) - {"SQUAD_DIR", "VERSION_2"}
+        assert set(squads) == expected | {"CMRC_DIR"}
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_help_and_mistakes(project, driver):
+    shown = project.run(driver, "--help")
+    assert shown.returncode == 0
+    assert "bash " + driver in shown.stdout and "CMRC_DIR" in shown.stdout
+    for variables, complaint in (
+        ({"CMRC_DIR": "nowhere"}, "no file nowhere/cmrc2018_"),
+        ({"CMRC_DIR": "nowhere"}, "bash download_squad.sh cmrc2018"),
+        ({"BERT_DIR": "nowhere"}, "no file nowhere/vocab.txt"),
+        ({"DO_LOWER_CASE": "no!"}, "DO_LOWER_CASE is 'no!'"),
+        ({**TPU, "TPU_NAME": None}, "TPU_NAME is not set"),
+    ):
+        run = project.run(driver, **variables)
+        assert run.returncode == 2
+        (line,) = run.stderr.splitlines()
+        assert line.startswith(driver + ": ") and complaint in line
+    assert project.calls() == []
+
+
+def test_decoding_needs_a_trained_reader(project):
+    run = project.run("decode_cmrc2018.sh", MODEL_OUTPUT_DIR="no/model")
+    assert run.returncode == 2
+    assert "bash train_cmrc2018.sh" in run.stderr
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A folder that is served, and its address."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield folder, "http://127.0.0.1:%d" % server.server_port
+        server.shutdown()
+
+
+def test_data_and_bert_are_fetched_and_checked(source, tmp_path):
+    source, url = source
+    target = tmp_path / "target"
+    target.mkdir()
+    for name, seed in (("train", 0), ("dev", 1)):
+        path = source / ("cmrc2018_%s.json" % name)
+        path.write_text(json.dumps(chinese.squads_form(seed)))
+    with zipfile.ZipFile(str(source / "chinese.zip"), "w") as archive:
+        for name in check_download.BERT_FILES:
+            archive.writestr("chinese/" + name, "content")
+    variables = {
+        "PATH": os.environ["PATH"],
+        "PYTHON": sys.executable,
+        "FETCH_WITH": "python",
+        "CMRC_URL": url,
+        "CHINESE_BERT_URL": url + "/chinese.zip",
+        "CMRC_DIR": str(target / "data"),
+        "BERT_ROOT": str(target / "bert"),
+        "TRAIN_QUESTIONS": str(chinese.NUM_QUESTIONS),
+        "DEV_QUESTIONS": str(chinese.NUM_QUESTIONS),
+    }
+
+    def download(**more):
+        return subprocess.run(
+            ["bash", str(ROOT / "download_squad.sh"), "cmrc2018"],
+            env={**variables, **more},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            check=False,
+        )
+
+    refused = download(DEV_QUESTIONS="3219")
+    assert refused.returncode == 2
+    assert "cmrc2018_dev.json" in refused.stderr and "not 3,219" in refused.stderr
+    fetched = download()
+    assert fetched.returncode == 0, fetched.stderr
+    assert "train_cmrc2018.sh" in fetched.stdout
+    names = sorted(path.name for path in (target / "data").iterdir())
+    assert names == ["cmrc2018_dev.json", "cmrc2018_train.json"]
+    assert (target / "bert" / "chinese" / "vocab.txt").read_text() == "content"
