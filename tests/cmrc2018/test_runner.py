@@ -15,7 +15,8 @@ from running import decoding as prediction
 from running import input as records
 from running import training
 from spans import scores as spans
-from tests.support import chinese, small, test_xla
+from tests.running import test_xla
+from tests.support import chinese, small
 from zones.masks import BASELINE, NBEST, PREDICTIONS, Cell, cells_of, file_name
 
 MOST_DIFFERENT = 0.01

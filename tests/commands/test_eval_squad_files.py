@@ -8,8 +8,8 @@ import sys
 import pytest
 
 import eval_squad
+from tests.commands.test_eval_squad import GOLDS, NA_PROBS, PREDICTIONS, document, write
 from tests.support.refusals import refusal
-from tests.test_eval_squad import GOLDS, NA_PROBS, PREDICTIONS, document, write
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
