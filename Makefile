@@ -14,7 +14,7 @@ endif
 CACHES := .pytest_cache .ruff_cache .hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-ray demo test lint clean
+.PHONY: help setup setup-ray demo test test-slow lint clean
 
 help: ## Lists the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-17s%s\n", $$1, $$2 }'
@@ -32,8 +32,11 @@ setup-ray: setup ## Adds Ray to it, for decoding on several machines.
 demo: setup ## Runs the whole protocol on a small data set made on the spot: a few minutes.
 	$(PYTHON_HERE) -m demo.run $(ARGS)
 
-test: setup ## Runs the tests.
-	$(PYTHON_HERE) -m pytest $(ARGS)
+test: setup ## Runs the tests that are quick: some minutes.
+	$(PYTHON_HERE) -m pytest -m "not slow" $(ARGS)
+
+test-slow: setup ## Runs the others: kills, clusters, set-ups, downloads, browsers.
+	$(PYTHON_HERE) -m pytest -m slow $(ARGS)
 
 lint: setup ## Checks the code's style and formatting.
 	$(PYTHON_HERE) -m ruff check .
