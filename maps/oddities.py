@@ -6,10 +6,8 @@ names the files and says what to do; none of them stops the work.
 """
 
 import collections
-import hashlib
 
-from common import files
-from running import saved as resume
+from common import files, finished
 from zones import masks as attention_zones
 from zones.masks import OTHER, PASSAGE, PREDICTIONS
 
@@ -33,7 +31,7 @@ def doubts(folder, answers, baseline, baseline_path, reads_cls):
     """
     harmless = _harmless(answers, reads_cls)
     odd = {cell: texts for cell, texts in answers.items() if cell not in harmless}
-    records = resume.records(folder)
+    records = finished.records(folder)
     vouched = set(_as_decoded(folder, answers, records))
     return [
         *_like_the_baseline(folder, odd, baseline, baseline_path, vouched),
@@ -67,8 +65,7 @@ def _as_decoded(folder, answers, records):
     """
     for cell in answers:
         record = records.get(attention_zones.file_name(PREDICTIONS, cell), {})
-        content = files.read_bytes(_path(folder, cell))
-        if record.get("sha256") == hashlib.sha256(content).hexdigest():
+        if finished.is_as_written(record, files.read_bytes(_path(folder, cell))):
             yield cell
 
 

@@ -15,6 +15,7 @@ import tensorflow.compat.v1 as tf
 import tqdm
 
 from common import files
+from common.finished import FinishedFiles
 from common.progress import counted, progress, say
 from running import checkpoints, chunk_reader, cluster
 from running import estimator as runtime
@@ -135,7 +136,7 @@ def decode(settings, tokenizer):
     started = time.time()
     checkpoint = checkpoints.fine_tuned(settings.output_dir, settings.bert_config)
     run = _fingerprint(settings, checkpoint)
-    finished = resume.FinishedFiles(settings.prediction_dir, run)
+    finished = FinishedFiles(settings.prediction_dir, run)
     _warn_of_other_runs(settings, finished)
     pending = _pending_cells(settings, finished)
     if not pending:

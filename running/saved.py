@@ -24,12 +24,11 @@ import zipfile
 import numpy as np
 
 from common import files
+from common.finished import FOLDER
 from common.progress import say
 from spans.answers import Candidates
 from zones.masks import Cell
 
-FOLDER = ".decoding"
-_FINISHED = "finished"
 _CELLS = "cells.json"
 _WINDOWS = "windows-%08d-%08d.npz"
 _WINDOWS_PATTERN = re.compile(r"windows-(\d+)-(\d+)\.npz")
@@ -76,59 +75,6 @@ def fingerprint(**parts):
 
     text = json.dumps(parts, sort_keys=True, default=plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-class FinishedFiles:
-    """Which prediction files are complete, and made by the very run that is asked for now."""
-
-    def __init__(self, directory, run):
-        self._directory = directory
-        self._records = files.join(directory, FOLDER, _FINISHED)
-        self._run = run
-
-    def holds(self, name):
-        """Whether the file is there as this run wrote it."""
-        record, path = files.join(self._records, name), files.join(self._directory, name)
-        if not files.exists(record) or not files.exists(path):
-            return False
-        stored = files.read_json(record)
-        return stored == {"run": self._run, "sha256": _sha256(files.read_bytes(path))}
-
-    def add(self, name):
-        """Notes that the file is complete."""
-        files.make_directory(self._records)
-        content = files.read_bytes(files.join(self._directory, name))
-        record = {"run": self._run, "sha256": _sha256(content)}
-        files.write_json(files.join(self._records, name), record)
-
-    def of_other_runs(self, names):
-        """Files there that another run wrote, but for ``names``, which this one writes."""
-        if not files.is_directory(self._records):
-            return []
-        return [
-            name
-            for name in files.list_directory(self._records)
-            if name not in names
-            and name.endswith(".json")
-            and files.exists(files.join(self._directory, name))
-            and files.read_json(files.join(self._records, name)).get("run") != self._run
-        ]
-
-
-def records(directory):
-    """What FinishedFiles noted in a directory: file name -> dict with ``run`` and ``sha256``.
-
-    It is empty where the files were put together by hand.
-    """
-    folder = files.join(directory, FOLDER, _FINISHED)
-    if not files.is_directory(folder):
-        return {}
-    names = [name for name in files.list_directory(folder) if name.endswith(".json")]
-    return {name: files.read_json(files.join(folder, name)) for name in names}
-
-
-def _sha256(content):
-    return hashlib.sha256(content).hexdigest()
 
 
 class UnfinishedRun:

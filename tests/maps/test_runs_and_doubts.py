@@ -8,8 +8,8 @@ import pytest
 
 import compare_results
 import get_results
+from common.finished import FinishedFiles
 from maps.significance_table import read_significance
-from running.saved import FinishedFiles
 from tests.support.refusals import refusal
 from zones.masks import BASELINE, PREDICTIONS, ZONES, Cell, cells_of, file_name
 

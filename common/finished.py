@@ -1,0 +1,86 @@
+"""Which prediction files are finished, and by which run: the records of a folder.
+
+For each finished prediction file, ``.decoding/finished`` beside it holds a record of the same name:
+which run wrote it, and its checksum. Decoding passes over what is finished; whoever reads the files
+learns from the records whether they are of one run, and still as they were written.
+"""
+
+import hashlib
+
+from common import files
+from common.command_line import UserError
+
+# What decoding keeps beside its prediction files, finished and half done.
+FOLDER = ".decoding"
+_FINISHED = "finished"
+
+
+class FinishedFiles:
+    """Which prediction files are complete, and made by the very run that is asked for now."""
+
+    def __init__(self, directory, run):
+        self._directory = directory
+        self._run = run
+
+    def holds(self, name):
+        """Whether the file is there as this run wrote it."""
+        path = files.join(self._directory, name)
+        record = _record(self._directory, name)
+        if record.get("run") != self._run or not files.exists(path):
+            return False
+        return is_as_written(record, files.read_bytes(path))
+
+    def add(self, name):
+        """Notes that the file is complete."""
+        files.make_directory(files.join(self._directory, FOLDER, _FINISHED))
+        content = files.read_bytes(files.join(self._directory, name))
+        record = {"run": self._run, "sha256": _sha256(content)}
+        files.write_json(_path(self._directory, name), record)
+
+    def of_other_runs(self, names):
+        """Files there that another run wrote, but for ``names``, which this one writes."""
+        return [
+            name
+            for name, record in records(self._directory).items()
+            if name not in names
+            and files.exists(files.join(self._directory, name))
+            and record.get("run") != self._run
+        ]
+
+
+def records(directory):
+    """What FinishedFiles noted in a directory: file name -> dict with ``run`` and ``sha256``.
+
+    It is empty where the files were put together by hand; so is a record that cannot be read.
+    """
+    folder = files.join(directory, FOLDER, _FINISHED)
+    if not files.is_directory(folder):
+        return {}
+    names = files.list_directory(folder)
+    return {
+        name: _record(directory, name)
+        for name in names
+        if name.endswith(".json") and not name.startswith(".")
+    }
+
+
+def is_as_written(record, content):
+    """Whether the bytes of a file are those that its record is about."""
+    return record.get("sha256") == _sha256(content)
+
+
+def _path(directory, name):
+    return files.join(directory, FOLDER, _FINISHED, name)
+
+
+def _record(directory, name):
+    """The record of a file; an empty one, if there is none or it was cut short."""
+    try:
+        record = files.read_json(_path(directory, name))
+    except UserError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _sha256(content):
+    return hashlib.sha256(content).hexdigest()
