@@ -379,4 +379,4 @@ def run(settings, vocabulary, do_train, do_decode):
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, goes_on=True)

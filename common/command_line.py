@@ -1,8 +1,12 @@
 """How every script here talks to its user: one line for a mistake, exit status 2, no traceback."""
 
 import argparse
+import errno
 import os
 import sys
+
+# The disk, or the user's share of it.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class UserError(Exception):
@@ -21,11 +25,20 @@ class ArgumentParser(argparse.ArgumentParser):
         raise UserError("%s (see %s --help)" % (message, self.prog))
 
 
-def run(main, argv=None):
+def run(main, argv=None, goes_on=False):
     """Runs a script's ``main(argv)`` as a program and exits with its status.
 
     A UserError becomes ``name: message`` on stderr and status 2; control-C is status 130.
+
+    Args:
+        main: takes ``argv`` and returns the exit status, None for 0.
+        argv: the arguments; None for those of the program.
+        goes_on: whether a run that was stopped goes on where it was when it is started again.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A file's name or an answer may hold what the terminal's encoding has no sign for.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     name = os.path.basename(sys.argv[0])
     try:
         status = main(argv)
@@ -35,9 +48,22 @@ def run(main, argv=None):
         print("%s: %s" % (name, " ".join(str(error).split())), file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
-        print("\n%s: stopped" % name, file=sys.stderr)
+        more = "; the same command goes on from there" if goes_on else ""
+        print("\n%s: stopped%s" % (name, more), file=sys.stderr)
         status = 130
     except BrokenPipeError:  # "| head" has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         status = 0
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _drop_output()
+        where = " " + str(error.filename) if error.filename else ""
+        print("%s: cannot write%s (%s)" % (name, where, error.strerror), file=sys.stderr)
+        status = 2
     sys.exit(status)
+
+
+def _drop_output():
+    """Lets what is still to be printed go nowhere, for Python prints it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,12 +8,31 @@ a path that a user gave.
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 
 from common.command_line import UserError
 
 _INVISIBLE_ENDING = ".tmp"
+
+# What stands where a file should be, by how it begins.
+_LFS_POINTER = re.compile(rb"version https?://\S+\s+(?:ext-\S+ \S+\s+)*oid \S+:")
+_PAGES = (b"<!doctype html", b"<html", b"<head", b"<?xml")
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "ZIP, as workbooks of spreadsheet programs are, too",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+}
+# In the order of trial: that of UTF-16 is the beginning of that of UTF-32.
+_BYTE_ORDER_MARKS = (
+    (b"\xff\xfe\x00\x00", "UTF-32"),
+    (b"\x00\x00\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
 
 
 def _is_remote(path):
@@ -65,10 +84,19 @@ def modified(path):
     return os.path.getmtime(path)
 
 
-def list_directory(path):
-    """The sorted names in a directory."""
-    names = _gfile().listdir(path) if _is_remote(path) else os.listdir(path)
-    return sorted(name.rstrip("/") for name in names)
+def list_directory(path, what="directory"):
+    """The sorted names in a directory, but those that begin with a dot.
+
+    Systems leave files of their own beside a user's, such as ``._predictions.json`` of macOS.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        names = _gfile().listdir(path) if _is_remote(path) else os.listdir(path)
+    except Exception as error:
+        raise UserError("%s: cannot list %s (%s)" % (what, path, _reason(error)))
+    return sorted(name.rstrip("/") for name in names if not name.startswith("."))
 
 
 def make_directory(path, what="directory"):
@@ -127,23 +155,73 @@ def read_bytes(path, what="file"):
         raise UserError("%s: cannot read %s (%s)" % (what, path, _reason(error)))
 
 
-def read_text(path, what="file"):
-    """The content of a UTF-8 file; see read_bytes.
+def check_is_itself(content, path, what="file"):
+    """Refuses what often lies in the place of a file after a download that failed.
+
+    Args:
+        content: the file's bytes, or the first thousand of them.
+        path, what: for the message.
 
     Raises:
-        UserError: as read_bytes, or the bytes are not UTF-8.
+        UserError: nothing is in it, or it is a Git LFS pointer or an HTML page.
     """
-    try:
-        return read_bytes(path, what).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+    start = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1000].lower()
+    if not start:
+        raise UserError("%s: %s is empty; is it the right file?" % (what, path))
+    if _LFS_POINTER.match(start):
         raise UserError(
-            "%s: %s is not UTF-8 text (byte %d); is it the right file, or still compressed?"
-            % (what, path, error.start)
+            "%s: %s is a Git LFS pointer, not the file that it stands for; fetch that with: "
+            "git lfs pull" % (what, path)
+        )
+    if start.startswith(_PAGES):
+        raise UserError(
+            "%s: %s is an HTML page, such as a site sends to ask for a login, not the file itself; "
+            "download it again" % (what, path)
         )
 
 
-def read_json(path, what="file"):
-    """The value in a JSON file; see read_bytes.
+def read_text(path, what="file"):
+    """The content of a user's UTF-8 file, with or without a byte order mark; see read_bytes.
+
+    Raises:
+        UserError: as read_bytes and check_is_itself, or the bytes are not UTF-8.
+    """
+    content = read_bytes(path, what)
+    check_is_itself(content, path, what)
+    other = _other_than_utf_8(content)
+    if other:
+        raise UserError("%s: %s is %s" % (what, path, other))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            fault = "ends in the middle of a character; was it cut short?"
+        else:
+            fault = "is not UTF-8 text (byte %d); save it as UTF-8" % error.start
+        raise UserError("%s: %s %s" % (what, path, fault))
+
+
+def _other_than_utf_8(content):
+    """What the bytes are, if that is plain, and how to mend it; None for what may be UTF-8."""
+    for start, name in _COMPRESSED.items():
+        if content.startswith(start):
+            return "compressed (%s); unpack it first" % name
+    for mark, name in _BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            return "%s text; save it as UTF-8" % name
+    if b"\x00" not in content:
+        return None
+    if content[:4].count(0) == 2 and content[:2].count(0) == 1:
+        return "UTF-16 text; save it as UTF-8"
+    return "not text (byte %d is 0); is it the right file, and whole?" % content.index(0)
+
+
+def read_json(path, what="file", form=""):
+    """The value in a JSON file; see read_text.
+
+    Args:
+        path, what: as in read_bytes.
+        form: what the file should look like, for those who bring JSON Lines.
 
     Raises:
         UserError: as read_text, or the text is not JSON (the message gives line and column).
@@ -151,14 +229,39 @@ def read_json(path, what="file"):
     text = read_text(path, what)
     try:
         return json.loads(text)
-    except ValueError as error:
-        line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
-        raise UserError(
-            "%s: %s is not JSON (line %d, column %d); was its download cut short?"
-            % (what, path, line, column)
-        )
+    except json.JSONDecodeError as error:
+        raise UserError("%s: %s %s" % (what, path, _why_no_json(text, error, form)))
     except RecursionError:
         raise UserError("%s: %s is JSON nested too deeply to be data" % (what, path))
+    except ValueError:  # Python 3.11 and later read no integer of more than 4,300 digits.
+        raise UserError("%s: %s holds a number of thousands of digits" % (what, path))
+
+
+def _why_no_json(text, error, form):
+    place = "line %d, column %d" % (error.lineno, error.colno)
+    if error.msg.startswith("Extra data"):
+        first = text[: error.pos]
+        value = first.strip()
+        if "\n" not in value and "\n" in first.rpartition(value)[2] and text[error.pos] in "{[":
+            told = "is JSON Lines, one value on each line, where one JSON value was expected"
+            return told + (": " + form if form else "")
+        return "is not JSON: more follows its end (%s)" % place
+    if _lacks_its_end(text, error):
+        return "is not JSON: its end is missing (%s); was it cut short?" % place
+    return "is not JSON (%s: %s)" % (place, error.msg)
+
+
+def _lacks_its_end(text, error):
+    """Whether it is at the end of the text, and nowhere before, that it fails to be JSON."""
+    if error.msg.startswith("Unterminated string"):
+        return True
+    rest = text[error.pos :].strip()
+    if error.msg.startswith("Invalid \\uXXXX"):
+        return len(rest) < 6 and '"' not in rest
+    words = ("true", "false", "null", "NaN", "-Infinity", "Infinity")
+    return any(word.startswith(rest) for word in words) or rest in (
+        ".", "e", "E", "e+", "e-", "E+", "E-",
+    )  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -175,27 +278,44 @@ def write_whole(path, what="output file"):
     Raises:
         UserError: the place cannot be written.
     """
-    directory, name = os.path.split(str(path))
-    stem, ending = os.path.splitext(name)
-    if _is_remote(path):
-        temporary = join(directory, ".%s.%d%s%s" % (stem, os.getpid(), _INVISIBLE_ENDING, ending))
-    else:
+    if not _is_remote(path):
         check_writable(path, what)
-        handle, temporary = tempfile.mkstemp(
-            prefix=".%s." % stem, suffix=_INVISIBLE_ENDING + ending, dir=directory or "."
-        )
-        os.close(handle)
+    temporary = None
     try:
+        temporary = _temporary_beside(path)
         yield temporary
         if _is_remote(path):
             _gfile().rename(temporary, str(path), overwrite=True)
         else:
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, str(path))
-    except OSError as error:
+    except Exception as error:
+        if not _is_of_file_systems(error):
+            raise
         raise UserError("%s: cannot write %s (%s)" % (what, path, _reason(error)))
     finally:
-        remove(temporary)
+        if temporary:
+            with contextlib.suppress(OSError):
+                remove(temporary)
+
+
+def _temporary_beside(path):
+    directory, name = os.path.split(str(path))
+    stem, ending = os.path.splitext(name)
+    if _is_remote(path):
+        return join(directory, ".%s.%d%s%s" % (stem, os.getpid(), _INVISIBLE_ENDING, ending))
+    handle, temporary = tempfile.mkstemp(
+        prefix=".%s." % stem, suffix=_INVISIBLE_ENDING + ending, dir=directory or "."
+    )
+    os.close(handle)
+    return temporary
+
+
+def _is_of_file_systems(error):
+    """Whether it is an error of the system, or one of those that TensorFlow makes of them."""
+    return isinstance(error, OSError) or (
+        type(error).__module__.startswith("tensorflow.") and hasattr(error, "error_code")
+    )
 
 
 def write_bytes(path, content, what="output file"):
@@ -205,8 +325,19 @@ def write_bytes(path, content, what="output file"):
 
 
 def write_json(path, value, what="output file", indent=4):
-    """Writes a value as the published code does: indented by four, ASCII, a newline at the end."""
-    write_bytes(path, (json.dumps(value, indent=indent) + "\n").encode("ascii"), what)
+    """Writes a value as the published code does: indented by four, ASCII, a newline at the end.
+
+    Raises:
+        UserError: the place cannot be written, or a number in the value is not finite.
+    """
+    try:
+        text = json.dumps(value, indent=indent, allow_nan=False)
+    except ValueError:
+        raise UserError(
+            "%s: %s is not written: a number for it is NaN or infinite, which JSON cannot hold"
+            % (what, path)
+        )
+    write_bytes(path, (text + "\n").encode("ascii"), what)
 
 
 def check_writable(path, what="output file", inputs=()):
@@ -242,4 +373,5 @@ def _umask():
 
 
 def _reason(error):
-    return getattr(error, "strerror", None) or str(error).split("\n")[0]
+    # TensorFlow's message is "the path; the system's message".
+    return getattr(error, "strerror", None) or str(error).split("\n")[0].split("; ")[-1]

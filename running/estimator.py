@@ -68,7 +68,7 @@ def _cpu_flags():
     path = "/proc/cpuinfo"
     if not files.exists(path):
         return set()
-    match = re.search(r"^flags\s*:(.*)$", files.read_text(path), re.MULTILINE)
+    match = re.search(r"^flags\s*:(.*)$", files.read_bytes(path).decode(), re.MULTILINE)
     return set(match.group(1).split()) if match else set()
 
 

@@ -51,7 +51,7 @@ def code_of_answers(*more):
     code = {}
     for name in _CODE_OF_ANSWERS + more:
         for path in _modules(os.path.join(_ROOT, name)):
-            source = files.read_text(path)
+            source = files.read_bytes(path)
             code[os.path.relpath(path, _ROOT)] = ast.dump(ast.parse(source)).encode()
     return code
 

@@ -74,7 +74,7 @@ _LOWEST, _HIGHEST = visualize_att_zone.LOWEST, visualize_att_zone.HIGHEST
 
 
 def _read(name):
-    return files.read_text(os.path.join(_FOLDER, name))
+    return files.read_bytes(os.path.join(_FOLDER, name)).decode()
 
 
 def _policy(style, script):

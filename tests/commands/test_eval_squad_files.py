@@ -74,7 +74,7 @@ def shaped(*questions):
 @pytest.mark.parametrize(
     "content, parts",
     [
-        ("", ["not JSON"]),
+        ("", ["is empty"]),
         ('{"data": [', ["not JSON", "line 1"]),
         ([], ["top level", "object"]),
         ({"version": "1.1"}, ["top level", "no 'data'"]),
