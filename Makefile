@@ -1,15 +1,12 @@
 # What a user types. Each target makes the Python environment first, if it is missing or outdated.
 
-# make test RUNTIME=tf2 uses Python 3.9-3.11 with TensorFlow 2.15, in an environment of its own.
+# 1.15, 2.15 or 2.21: the TensorFlow, in an environment of its own. Empty: that of .venv.
 RUNTIME ?=
 # More arguments for pytest or the demo, such as ARGS="-k zones" or ARGS="--seed 2".
 ARGS ?=
 
-ifeq ($(strip $(RUNTIME)),tf2)
-PYTHON_HERE := .venv-tf2/bin/python
-else
-PYTHON_HERE := .venv/bin/python
-endif
+PYTHON_HERE = $(shell bash scripts/setup_environment.sh --environment $(RUNTIME))/bin/python
+ENVIRONMENTS := .venv .venv-1.15 .venv-tf2 .venv-2.21
 
 CACHES := .pytest_cache .ruff_cache .hypothesis
 
@@ -18,7 +15,7 @@ CACHES := .pytest_cache .ruff_cache .hypothesis
 
 help: ## Lists the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-17s%s\n", $$1, $$2 }'
-	@echo "With RUNTIME=tf2: on TensorFlow 2.15. With PYTHON=/path/to/python: on that interpreter."
+	@echo "With RUNTIME=1.15, 2.15 or 2.21: on that TensorFlow. With PYTHON=/path/to/python: on that interpreter."
 
 setup: ## Makes the Python environment in .venv, and nothing else.
 	@bash scripts/setup_environment.sh $(RUNTIME)
@@ -43,7 +40,7 @@ lint: setup ## Checks the code's style and formatting.
 	$(PYTHON_HERE) -m ruff format --check .
 
 clean: ## Removes the Python environments and caches; never data, models or results.
-	@echo "Removing .venv, .venv-tf2, $(CACHES) and compiled Python files."
-	@rm -rf .venv .venv.lock .venv-tf2 .venv-tf2.lock $(CACHES)
+	@echo "Removing $(ENVIRONMENTS), $(CACHES) and compiled Python files."
+	@rm -rf $(ENVIRONMENTS) $(ENVIRONMENTS:=.lock) $(CACHES)
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "Left alone: squad, bert, output, prediction and demo/output, which may hold your work."

@@ -1,18 +1,26 @@
 #!/usr/bin/env bash
 # Makes the Python environment that everything here runs in, unless it is there already.
 #
-#     bash scripts/setup_environment.sh            .venv: Python 3.7 with TensorFlow 1.15.3, the protocol's;
-#                                          where there is none, Python 3.9-3.11 with TensorFlow 2.15
-#     bash scripts/setup_environment.sh tf2        .venv-tf2: Python 3.9-3.11 with TensorFlow 2.15
-#     bash scripts/setup_environment.sh --which [tf2]    only says which Python it would take, and why
+#     bash scripts/setup_environment.sh         .venv: the protocol's Python 3.7 with TensorFlow 1.15.3;
+#                                               where there is none, the newest Python that will do
+#     bash scripts/setup_environment.sh 1.15    .venv-1.15: Python 3.7 with TensorFlow 1.15.3
+#     bash scripts/setup_environment.sh 2.15    .venv-tf2: Python 3.9-3.11 with TensorFlow 2.15
+#     bash scripts/setup_environment.sh 2.21    .venv-2.21: Python 3.12-3.13 with TensorFlow 2.21
+#     bash scripts/setup_environment.sh --which [RUNTIME]         only says which Python it would take
+#     bash scripts/setup_environment.sh --environment [RUNTIME]   only says which folder it is
+#
+# 1.15 is .venv itself where that has TensorFlow 1.15, and so on. tf2 is another name of 2.15.
 #
 # make demo, make test and make lint call it. PYTHON=/path/to/python decides the interpreter.
 # The versions are in requirements.txt. Nothing is installed outside the environment's directory.
 
 set -euo pipefail
 
-TF1_PYTHONS="3.7"
-TF2_PYTHONS="3.11 3.10 3.9"
+# The Pythons that each TensorFlow of requirements.txt has packages for, the best first.
+PYTHONS_1_15="3.7"
+PYTHONS_2_15="3.11 3.10 3.9"
+PYTHONS_2_21="3.13 3.12"
+ALL_PYTHONS="$PYTHONS_1_15 $PYTHONS_2_21 $PYTHONS_2_15"
 # The pips that come with old Pythons neither know today's wheels nor resolve versions. This one
 # runs on every Python above.
 PIP="pip==24.0"
@@ -123,19 +131,18 @@ pass_over() { # pass_over COMMAND: notes it, once, with REASON
 # Sets TAKEN, FULL_VERSION, IDENTITY and WHY, or explains what to do and exits.
 choose_interpreter() {
     PASSED_OVER=""
-    local versions=$TF2_PYTHONS
-    if [ "$RUNTIME" = default ]; then versions="$TF1_PYTHONS $TF2_PYTHONS"; fi
     if [ -n "${PYTHON:-}" ]; then
-        judge "$PYTHON" "$versions" ||
-            fail 2 "PYTHON=$PYTHON $REASON; name one of Python $(listed "$versions"), or unset PYTHON"
+        judge "$PYTHON" "$PYTHONS" ||
+            fail 2 "PYTHON=$PYTHON $REASON; name one of Python $(listed "$PYTHONS"), or unset PYTHON"
         WHY="PYTHON names it"
-    elif [ "$RUNTIME" = default ] && search "$TF1_PYTHONS"; then
-        WHY="the protocol's Python, found $FOUND"
-    elif search "$TF2_PYTHONS"; then
+    elif search "$PYTHONS"; then
         WHY="found $FOUND"
-        if [ "$RUNTIME" = default ]; then WHY="no Python 3.7 will do here; this one was $WHY"; fi
+        case $RUNTIME-$FULL_VERSION in
+            default-3.7.*) WHY="the protocol's Python, $WHY" ;;
+            default-*) WHY="no Python 3.7 will do here; this one was $WHY" ;;
+        esac
     else
-        explain_none "$versions"
+        explain_none "$PYTHONS"
     fi
 }
 
@@ -158,7 +165,11 @@ explain_none() { # explain_none VERSIONS
 }
 
 tensorflow_of() { # tensorflow_of 3.7.16 -> TensorFlow 1.15.3
-    case $1 in 3.7.*) say "TensorFlow 1.15.3" ;; *) say "TensorFlow 2.15" ;; esac
+    case $1 in
+        3.7.*) say "TensorFlow 1.15.3" ;;
+        3.9.* | 3.10.* | 3.11.*) say "TensorFlow 2.15" ;;
+        *) say "TensorFlow 2.21" ;;
+    esac
 }
 
 describe() { say "Python $FULL_VERSION with $(tensorflow_of "$FULL_VERSION"), $TAKEN ($WHY)"; }
@@ -174,7 +185,7 @@ look_at_environment() {
     STATE=unfinished
     [ -e "$ENVIRONMENT/$STAMP" ] || return 0
     STATE=broken
-    judge "$ENVIRONMENT/bin/python" "$TF1_PYTHONS $TF2_PYTHONS" || return 0
+    judge "$ENVIRONMENT/bin/python" "$ALL_PYTHONS" || return 0
     local identity=$IDENTITY
     STATE=other
     if [ -n "${PYTHON:-}" ]; then
@@ -297,21 +308,35 @@ reason_to_make() {
     esac
 }
 
-main() {
-    local only_which=""
-    if [ "${1:-}" = --which ]; then only_which=yes; shift; fi
-    RUNTIME=${1:-default}
+# choose_runtime NAME: sets RUNTIME, the PYTHONS that will do, and ENVIRONMENT, its folder.
+choose_runtime() {
+    RUNTIME=$1
     case $RUNTIME in
-        default) ENVIRONMENT=.venv ;;
-        tf2) ENVIRONMENT=.venv-tf2 ;;
-        -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        *) fail 2 "there is no runtime '$RUNTIME'; say tf2, or nothing for the default" ;;
+        default) PYTHONS=$ALL_PYTHONS ENVIRONMENT=.venv; return ;;
+        1.15) PYTHONS=$PYTHONS_1_15 ENVIRONMENT=.venv-1.15 ;;
+        2.15 | tf2) RUNTIME=2.15 PYTHONS=$PYTHONS_2_15 ENVIRONMENT=.venv-tf2 ;;
+        2.21) PYTHONS=$PYTHONS_2_21 ENVIRONMENT=.venv-2.21 ;;
+        *) fail 2 "there is no runtime '$RUNTIME'; say 1.15, 2.15 or 2.21, or nothing for the default" ;;
     esac
-    LOCK=$ENVIRONMENT.lock
+    # Twice the same would only cost time and disk.
+    if grep -qs "with TensorFlow $RUNTIME[., ]" .venv/$ABOUT; then ENVIRONMENT=.venv; fi
+}
+
+main() {
+    local only=""
+    case ${1:-} in
+        --which | --environment) only=$1; shift ;;
+        -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    esac
     # A relative PYTHON is meant from where the user stands.
     case ${PYTHON:-} in /*) ;; */*) PYTHON=$PWD/$PYTHON ;; esac
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
-    if [ -n "$only_which" ]; then
+    choose_runtime "${1:-default}"
+    LOCK=$ENVIRONMENT.lock
+    if [ "$only" = --environment ]; then
+        say "$ENVIRONMENT"
+        exit 0
+    elif [ "$only" = --which ]; then
         choose_interpreter
         say "$(describe)"
         if [ -n "$PASSED_OVER" ]; then say "Passed over:$PASSED_OVER"; fi

@@ -33,7 +33,8 @@ def make(machine):
 @pytest.mark.parametrize(
     ("target", "commands"),
     [
-        ("test", ["-m pytest"]),
+        ("test", ["-m pytest -m not slow"]),
+        ("test-slow", ["-m pytest -m slow"]),
         ("demo", ["-m demo.run"]),
         ("lint", ["-m ruff check .", "-m ruff format --check ."]),
         ("setup", []),
@@ -57,16 +58,36 @@ def test_a_failing_test_fails_make(make):
     assert make("test", FAKE_FAILS="-m pytest", FAKE_SAYS="1 failed").returncode != 0
 
 
-def test_make_test_on_the_second_runtime(make, machine):
-    assert "Python 3.11.7" in make("test", "RUNTIME=tf2").stdout
-    assert machine.calls()[0] == "-m venv .venv-tf2"
+@pytest.mark.parametrize(
+    ("runtime", "python", "environment"),
+    [("1.15", "3.7.9", ".venv-1.15"), ("2.15", "3.11.7", ".venv-tf2")]
+    + [("tf2", "3.11.7", ".venv-tf2"), ("2.21", "3.13.2", ".venv-2.21")],
+)
+def test_make_test_on_another_runtime(make, machine, runtime, python, environment):
+    machine.add_python("python3.13", "3.13.2")
+    run = make("test", "RUNTIME=" + runtime)
+    assert "Python " + python in run.stdout
+    assert "%s/bin/python -m pytest" % environment in run.stdout
+    assert machine.calls()[0] == "-m venv " + environment
     assert not (machine.project / ".venv").exists()
+
+
+def test_a_runtime_that_the_default_environment_has_is_not_installed_again(make, machine):
+    assert make("setup").returncode == 0
+    machine.calls()
+    assert ".venv/bin/python -m pytest" in make("test", "RUNTIME=1.15").stdout
+    assert [call.split()[1] for call in machine.calls()] == ["pytest"]
+    assert make("setup", "RUNTIME=2.15").returncode == 0
+    assert machine.calls()[0] == "-m venv .venv-tf2"
+
+
+def test_an_unknown_runtime(make):
     assert "no runtime 'tf3'" in make("test", "RUNTIME=tf3").stderr
 
 
 def test_arguments_are_passed_on(make, machine):
     assert make("test", "ARGS=-k zones").returncode == 0
-    assert machine.calls()[-1] == "-m pytest -k zones"
+    assert machine.calls()[-1] == "-m pytest -m not slow -k zones"
 
 
 def test_help_is_the_default_and_names_every_target(make, machine):

@@ -61,12 +61,11 @@ def test_a_newer_one_is_found_behind_a_name_without_number(machine):
 
 
 def test_without_3_7_the_newest_of_the_others(machine):
-    machine.add_python("python3.9", "3.9.1")
-    python = machine.add_python("python3.11", "3.11.2")
-    machine.add_python("python3.12", "3.12.1")
-    machine.add_python("python3", "3.12.1")
+    machine.add_python("python3.11", "3.11.2")
+    python = machine.add_python("python3.12", "3.12.1")
+    machine.add_python("python3", "3.14.1")
     said = machine.which()
-    assert python in said
+    assert "Python 3.12.1 with TensorFlow 2.21, %s " % python in said
     assert "no Python 3.7 will do here" in said
 
 
@@ -104,7 +103,7 @@ def test_tf2_wants_a_newer_one_although_there_is_3_7(machine):
 
 
 def test_none_at_all_lists_the_ways_to_get_one(machine):
-    machine.add_python("python3", "3.12.1")
+    machine.add_python("python3", "3.14.0")
     shim = machine.add_shim("python3.7")
     refused = machine.set_up()
     assert refused.returncode == 2
@@ -127,7 +126,7 @@ def test_the_variable_decides(machine):
 
 @pytest.mark.parametrize(
     ("version", "runtime", "complaint"),
-    [("3.12.1", [], "is Python 3.12.1"), ("3.8.2", [], "is Python 3.8.2")]
+    [("3.14.1", [], "is Python 3.14.1"), ("3.8.2", [], "is Python 3.8.2")]
     + [("3.7.9", ["tf2"], "is Python 3.7.9"), ("2.7.18", [], "is Python 2.7.18")],
 )
 def test_the_variable_names_a_version_that_will_not_do(machine, version, runtime, complaint):

@@ -14,7 +14,7 @@ CREATED = [
     "-c import tensorflow",
 ]
 # All that the set-up uses beside Python. A PATH of these alone has no interpreter on it.
-TOOLS = "bash cat rm mkdir mv cp ls find awk sed tail sleep dirname cmp env".split()
+TOOLS = "bash cat rm mkdir mv cp ls find awk sed grep tail sleep dirname cmp env".split()
 # Answers what the set-up asks an interpreter, and notes what it is told to do. FAKE_FAILS holds a
 # part of a command that fails, printing FAKE_SAYS; FAKE_HANGS one that never ends.
 FAKE_PYTHON = """#!{bash}
