@@ -22,8 +22,8 @@ from maps import several_runs, significance_table
 from maps.significance import LEVEL
 from spans import data_sets
 from squad.metric import Scores, read_predictions
-from zones import masks as attention_zones
-from zones.masks import BASELINE, PREDICTIONS, ZONES, Cell
+from zones.cells import BASELINE, PREDICTIONS, Cell, cell_of_file, cells_of, file_name
+from zones.masks import ZONES
 
 COLUMNS = ("layer",) + ZONES
 DECIMALS = 3
@@ -52,7 +52,7 @@ def find_cells(folder, what="prediction folder"):
     """
     present = _cells_in(folder, what)
     num_layers = 1 + max(cell.layer for cell in present)
-    wanted = attention_zones.cells_of(num_layers)
+    wanted = cells_of(num_layers)
     missing = [cell for cell in wanted if cell not in present]
     if missing:
         raise UserError(
@@ -63,7 +63,7 @@ def find_cells(folder, what="prediction folder"):
                 len(missing),
                 len(wanted),
                 num_layers,
-                _named(attention_zones.file_name(PREDICTIONS, cell) for cell in missing),
+                _named(file_name(PREDICTIONS, cell) for cell in missing),
                 _remedy({cell.zone for cell in missing}),
             )
         )
@@ -76,12 +76,12 @@ def _cells_in(folder, what):
     if not files.is_directory(folder):
         raise UserError("%s: %s is a file; name the folder it is in" % (what, folder))
     names = files.list_directory(folder)
-    cells = {attention_zones.cell_of_file(name) for name in names} - {None}
+    cells = {cell_of_file(name) for name in names} - {None}
     # A layer may be written as 03 by hand; such a file is not the cell's.
-    cells = {cell for cell in cells if attention_zones.file_name(PREDICTIONS, cell) in names}
+    cells = {cell for cell in cells if file_name(PREDICTIONS, cell) in names}
     single = {cell for cell in cells if cell.layer is not None}
     if not single:
-        example = attention_zones.file_name(PREDICTIONS, Cell(0, ZONES[0]))
+        example = file_name(PREDICTIONS, Cell(0, ZONES[0]))
         raise UserError(
             "%s: %s holds no prediction file of a cell, such as %s; to decode them, run: "
             "bash decode_squad.sh" % (what, folder, example)
@@ -135,7 +135,7 @@ def read_run(
     """
     answers, scores = {}, {}
     for cell in cells:
-        path = files.join(folder, attention_zones.file_name(PREDICTIONS, cell))
+        path = files.join(folder, file_name(PREDICTIONS, cell))
         answers[cell], scores[cell] = _read_and_score(path, development, "prediction file")
     baseline_answers = baseline = None
     if baseline_path is not None:
@@ -293,7 +293,7 @@ mended, the change of EM with its 95 % interval, and McNemar's exact test.
 writes the mean over the runs, results_std.csv (the sample standard deviation) and
 results_long.csv (EM and F1 of each run).""".format(
     zones=", ".join(ZONES),
-    first=attention_zones.file_name(PREDICTIONS, Cell(0, ZONES[0])),
+    first=file_name(PREDICTIONS, Cell(0, ZONES[0])),
     data=_DATA_FILE,
 )
 
@@ -369,10 +369,7 @@ def _baselines(options):
     folders, name = options.prediction_folders, options.baseline
     if name is None:
         # The decoding leaves it with the cells; it is read only to find what is odd.
-        paths = [
-            files.join(folder, attention_zones.file_name(PREDICTIONS, BASELINE))
-            for folder in folders
-        ]
+        paths = [files.join(folder, file_name(PREDICTIONS, BASELINE)) for folder in folders]
         return [path if files.exists(path) else None for path in paths]
     if len(folders) == 1:
         return [name]

@@ -10,17 +10,16 @@ Letters for the dimensions, as used in the shapes above tensors:
     L  tokens of the longest window       N  attention heads
     F  rows of an attention matrix: the   D  size of a head, H / N
        tokens that look (from)            I  intermediate (feed-forward) size
-    K  its keys: the tokens looked at     Z  cells that fork at one layer
+    K  its keys: the tokens looked at
 
 A *window* is ``[CLS] question [SEP] passage [SEP]``. It comes padded to T = ``max_seq_length``, but
 a padded key has no weight, so the keys are the first K = L tokens only; and since nobody looks at
-a padded row either, F = L too, unless the padding's own logits are wanted (see windows.Windows).
+a padded row either, F = L too, unless the padding's own logits are wanted (see zones/batch.py).
 On a TPU, where shapes are static, all are T.
 """
 
 import dataclasses
 import math
-from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -28,9 +27,6 @@ from common import files
 from common.command_line import UserError
 
 LAYER_NORM_EPSILON = 1e-12
-
-# Stands for the largest of no scores: below any score or bias, and within float16's range.
-LOWEST_SCORE = -60000.0
 
 # Google's later configurations describe a pooler that a span reader does not have.
 _IGNORED_KEYS = ("directionality",)
@@ -271,16 +267,6 @@ class Embeddings:
         return tf.reshape(tf.matmul(one_hot_rows, table), shape_of(ids) + [size])
 
 
-class PartialAttention(NamedTuple):
-    """Attention to some of the keys, before it is divided by the sum of its weights.
-
-    A key's weight is ``e^(s - peak)``, s being its score.
-    """
-
-    peak: tf.Tensor  # the largest score, [N, B, F, 1]
-    sums: tf.Tensor  # of the weighted values, and of the weights, [N, B, F, D + 1]
-
-
 class TransformerLayer:
     """One layer: self-attention and feed-forward, each with its residual and norm.
 
@@ -335,70 +321,22 @@ class TransformerLayer:
         Returns:
             The context, ``[B, F, H]``.
         """
-        scores = self._scores(query, key, bias)
+        scores = self.scores(query, key, bias)
         probabilities = tf.nn.softmax(scores, name="attention_probabilities")
         context = tf.matmul(dropout(probabilities, self.attention_dropout), value)
         return tf.concat(tf.unstack(context), axis=-1)
 
     @staticmethod
-    def _scores(query, key, bias):
+    def scores(query, key, bias):
+        """How well each row's query fits each key, bias added: ``[N, B, F, K]``."""
         scores = tf.matmul(query, key, transpose_b=True, name="attention_scores")
         return scores if bias is None else scores + bias
-
-    def attend_partly(self, query, key, value_and_one, bias):
-        """Attention to a group of keys, to be combined with that to other groups.
-
-        A softmax over all keys is made of sums over groups of them: of ``e^s``, and of ``e^s``
-        times the value (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018,
-        section 3.1). So what many masks share is computed once.
-
-        Args:
-            query, key, bias: as in attend. K may be 0.
-            value_and_one: ``[N, B, K, D + 1]``, of with_one.
-
-        Returns:
-            PartialAttention.
-
-        Raises:
-            ValueError: the layer is to drop attention out, which this leaves no place for.
-        """
-        if self.attention_dropout:
-            raise ValueError("cells of one layer can be decoded with, not trained with")
-        scores = self._scores(query, key, bias)
-        # [N, B, F, 1]; the largest of no scores at all would be minus infinity.
-        peak = tf.maximum(tf.reduce_max(scores, axis=-1, keepdims=True), LOWEST_SCORE)
-        return PartialAttention(peak, tf.matmul(tf.exp(scores - peak), value_and_one))
-
-    def combine(self, parts, bias=None):
-        """Attention to all groups of keys, for Z masks of them at once.
-
-        Args:
-            parts: the PartialAttention to each of G groups.
-            bias: what each mask adds to all scores of a group, ``[B, F, Z, G]``; None is one mask
-                that adds nothing.
-
-        Returns:
-            The context for each mask, a list of Z times ``[B, F, H]``.
-        """
-        # [N, B, F, 1, G]
-        peaks = tf.concat([part.peak for part in parts], axis=-1)[..., tf.newaxis, :]
-        if bias is not None:
-            peaks += bias
-        weights = tf.exp(peaks - tf.reduce_max(peaks, axis=-1, keepdims=True))
-        # [N, B, F, Z, G] x [N, B, F, G, D + 1]
-        sums = tf.matmul(weights, tf.stack([part.sums for part in parts], axis=3))
-        values, totals = tf.split(sums, [self.head_size, 1], axis=-1)
-        # [Z, B, F, N, D]
-        contexts = tf.transpose(values * tf.math.reciprocal(totals), [3, 1, 2, 0, 4])
-        num_masks = 1 if bias is None else bias.shape.as_list()[2]
-        batch_size, hidden_size = shape_of(contexts)[1], self.num_heads * self.head_size
-        return tf.unstack(tf.reshape(contexts, [num_masks, batch_size, -1, hidden_size]))
 
     def finish(self, context, residual):
         """What follows the attention, row by row.
 
         Args:
-            context: ``[B, F, H]``, of attend or combine.
+            context: ``[B, F, H]``, of attend.
             residual: what came into the layer, ``[B, F, H]``.
 
         Returns:
@@ -417,8 +355,3 @@ class TransformerLayer:
         query, key, value = self.project(hidden)
         key, value = first_tokens(key, num_keys), first_tokens(value, num_keys)
         return self.finish(self.attend(query, key, value, bias), hidden)
-
-
-def with_one(value):
-    """``[N, B, K, D]`` -> ``[N, B, K, D + 1]``: a weighted sum then has the weights' sum, too."""
-    return tf.concat([value, tf.ones_like(value[..., :1])], axis=-1)

@@ -41,8 +41,8 @@ from running import decoding as prediction
 from running import estimator as runtime
 from running.settings import Settings
 from spans import data_sets
-from zones import masks as attention_zones
-from zones.masks import BASELINE, OFFERED_ZONES, ZONES, Cell
+from zones.cells import BASELINE, Cell, cells_of
+from zones.masks import OFFERED_ZONES, ZONES
 
 
 def define_flags():
@@ -258,7 +258,7 @@ def _cells_asked(asked, num_layers):
             "--mask_layer: the model has layers 0 to %d, not %d" % (num_layers - 1, layer)
         )
     if asked.do_sweep:
-        cells = attention_zones.cells_of(num_layers, dict.fromkeys(zones or ZONES))
+        cells = cells_of(num_layers, dict.fromkeys(zones or ZONES))
         return (BASELINE,) + tuple(c for c in cells if layer is None or c.layer == layer)
     if len(zones) > 1:
         raise UserError("--mask_zone: --do_predict masks one zone; for several use --do_sweep")

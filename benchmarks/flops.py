@@ -35,7 +35,7 @@ def single_run(config, length):
 
 
 def sweep(config, length, max_length, context_rows):
-    """The baseline and the five zones of every layer for one window, as reading.Reader does it.
+    """The baseline and the five zones of every layer for one window, as zones/sweep.py does it.
 
     Args:
         config: a modeling.BertConfig.

@@ -14,7 +14,7 @@ import time
 
 import report
 from tests.support import browser
-from zones.masks import BASELINE, NBEST, PREDICTIONS, cells_of, file_name
+from zones.cells import BASELINE, NBEST, PREDICTIONS, cells_of, file_name
 
 _PASSAGES, _QUESTIONS, _WORDS_OF_PASSAGE = 2067, 10570, 120
 _CANDIDATES = 8

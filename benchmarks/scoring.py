@@ -14,7 +14,7 @@ import time
 
 import get_results
 from common import command_line
-from zones.masks import BASELINE, PREDICTIONS, cells_of, file_name
+from zones.cells import BASELINE, PREDICTIONS, cells_of, file_name
 
 QUESTIONS, LAYERS = 10570, 12
 QUESTIONS_OF_A_PASSAGE = 5

@@ -50,8 +50,8 @@ def make_checkpoint(folder, size, vocab_size):
     folder.mkdir()
     (folder / "bert_config.json").write_text(json.dumps(dataclasses.asdict(config)))
     code = (
-        "import sys, tensorflow.compat.v1 as tf, modeling, reading; tf.disable_v2_behavior();"
-        "reading.Reader(modeling.BertConfig.from_file(sys.argv[1] + '/bert_config.json'));"
+        "import sys, tensorflow.compat.v1 as tf, modeling, zones.reader; tf.disable_v2_behavior();"
+        "zones.reader.Reader(modeling.BertConfig.from_file(sys.argv[1] + '/bert_config.json'));"
         "tf.set_random_seed(1); session = tf.Session();"
         "session.run(tf.global_variables_initializer());"
         "tf.train.Saver().save(session, sys.argv[1] + '/model.ckpt', write_meta_graph=False)"

@@ -29,7 +29,7 @@ from demo import biographies
 from demo.settings import QUICK, DemoSettings
 from demo.steps import Ledger, Step, only_one_at_work
 from running import saved as resume
-from zones import masks as attention_zones
+from zones.cells import BASELINE, PREDICTIONS, cells_of, file_name
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -129,8 +129,8 @@ class Demo:
         checkpoint = files.join(self.model_dir, "model.ckpt-%d" % settings.num_train_steps)
         self._model = [checkpoint + ".index", checkpoint + ".data-00000-of-00001"]
         self._shape = [self.vocab_file, self.config_file]
-        self._predictions = self._prediction_file(attention_zones.BASELINE)
-        cells = attention_zones.cells_of(settings.num_hidden_layers)
+        self._predictions = self._prediction_file(BASELINE)
+        cells = cells_of(settings.num_hidden_layers)
         self._cell_files = [self._prediction_file(cell) for cell in cells]
 
     def steps(self):
@@ -164,9 +164,7 @@ class Demo:
             _say("  %-25s %s" % (os.path.basename(path), what))
 
     def _prediction_file(self, cell):
-        return files.join(
-            self.prediction_dir, attention_zones.file_name(attention_zones.PREDICTIONS, cell)
-        )
+        return files.join(self.prediction_dir, file_name(PREDICTIONS, cell))
 
     # The steps ----------------------------------------------------------------------------------
 

@@ -8,8 +8,9 @@ names the files and says what to do; none of them stops the work.
 import collections
 
 from common import files, finished
-from zones import masks as attention_zones
-from zones.masks import OTHER, PASSAGE, PREDICTIONS
+from zones import masks
+from zones.cells import PREDICTIONS, file_name
+from zones.masks import OTHER, PASSAGE
 
 # How many files a line names.
 _MOST_NAMED = 5
@@ -47,9 +48,9 @@ def may_equal_baseline(cell, num_layers, reads_cls):
     Answers are read from the passage's rows of the last layer, so a zone of other rows does
     nothing there. ``reads_cls``: the row of [CLS], which is OTHER, counts as well.
     """
-    if cell.layer != num_layers - 1 or attention_zones.changes_rows(cell.zone, PASSAGE):
+    if cell.layer != num_layers - 1 or masks.changes_rows(cell.zone, PASSAGE):
         return False
-    return not (reads_cls and attention_zones.changes_rows(cell.zone, OTHER))
+    return not (reads_cls and masks.changes_rows(cell.zone, OTHER))
 
 
 def _harmless(answers, reads_cls):
@@ -64,13 +65,13 @@ def _as_decoded(folder, answers, records):
     less likely a wrong file, so one line names all such cells.
     """
     for cell in answers:
-        record = records.get(attention_zones.file_name(PREDICTIONS, cell), {})
+        record = records.get(file_name(PREDICTIONS, cell), {})
         if finished.is_as_written(record, files.read_bytes(_path(folder, cell))):
             yield cell
 
 
 def _path(folder, cell):
-    return files.join(folder, attention_zones.file_name(PREDICTIONS, cell))
+    return files.join(folder, file_name(PREDICTIONS, cell))
 
 
 def _like_the_baseline(folder, answers, baseline, baseline_path, vouched):
@@ -115,7 +116,7 @@ def _twins(folder, answers, baseline, vouched):
 
 
 def _named(cells):
-    return _shown([attention_zones.file_name(PREDICTIONS, cell) for cell in cells])
+    return _shown([file_name(PREDICTIONS, cell) for cell in cells])
 
 
 def _shown(names):
@@ -127,7 +128,7 @@ def _of_several_runs(folder, answers, records, vouched):
     """Files that the decoding did not write as they are now, or that different runs wrote."""
     lines, by_run = [], collections.defaultdict(list)
     for cell in answers:
-        name = attention_zones.file_name(PREDICTIONS, cell)
+        name = file_name(PREDICTIONS, cell)
         if cell in vouched:
             by_run[records[name].get("run")].append(name)
         elif name in records:

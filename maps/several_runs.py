@@ -2,8 +2,7 @@
 
 from common import files
 from common.command_line import UserError
-from zones import masks as attention_zones
-from zones.masks import PREDICTIONS
+from zones.cells import PREDICTIONS, file_name
 
 LONG_COLUMNS = ("run", "layer", "zone", "exact", "f1")
 
@@ -34,7 +33,7 @@ def check_cells(folders, cells):
     for folder, found in zip(folders, cells):
         missing = [cell for cell in wanted if cell not in found]
         if missing:
-            names = [attention_zones.file_name(PREDICTIONS, cell) for cell in missing[:60]]
+            names = [file_name(PREDICTIONS, cell) for cell in missing[:60]]
             faults.append("%s lacks %s" % (folder, ", ".join(names)))
     if faults:
         raise UserError(

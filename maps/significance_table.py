@@ -14,7 +14,7 @@ from scipy.stats import t as student
 from common import files
 from common.command_line import UserError
 from maps.significance import LEVEL, compare, holm
-from zones import masks as attention_zones
+from zones.cells import cells_of
 from zones.masks import ZONES
 
 COLUMNS = (
@@ -185,7 +185,7 @@ _LIMITS = {
 
 def _check_cells(cells, where):
     layers = max((layer for layer, _ in cells), default=1)
-    wanted = [(cell.layer + 1, cell.zone) for cell in attention_zones.cells_of(min(layers, 1000))]
+    wanted = [(cell.layer + 1, cell.zone) for cell in cells_of(min(layers, 1000))]
     missing = sorted(set(wanted) - set(cells))
     if missing or len(set(cells)) < len(cells):
         fault = "lacks " + ", ".join("layer %d %s" % cell for cell in missing[:60])

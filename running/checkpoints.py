@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from common.command_line import UserError
 from common.progress import say
 from modeling import BERT, ELECTRA
-from zones import reader as reading
+from zones.reader import Reader
 
 # What an optimizer keeps beside the model.
 _TRAINING_STATE = ("/adam_m", "/adam_v", "global_step")
@@ -25,7 +25,7 @@ _PRETRAINING_PARTS = (
 def model_shapes(config):
     """The model's variables: name -> shape, as a dict of lists."""
     with tf.Graph().as_default():
-        reading.Reader(config)
+        Reader(config)
         return {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
 
 

@@ -22,49 +22,15 @@ from running import estimator as runtime
 from running import input as records
 from running import saved as resume
 from spans import answers as squad_answers
-from spans import data_sets
+from spans import data_sets, scores
 from spans import windows as squad_features
 from spans.answers import Candidates
-from zones import reader as reading
-from zones.masks import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, file_name
+from zones import sweep
+from zones.cells import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, file_name
+from zones.reader import Reader
 
 # The ending of the file that the windows are in while they are decoded.
 RECORDS = ".tf_record"
-
-
-def best_positions(logits, n_best_size, input_mask=None):
-    """The best starts and ends of every window and cell.
-
-    ``tf.nn.top_k`` breaks ties toward the lower index, as answer picking wants it.
-
-    Args:
-        logits: ``[C, B, F, 2]``, for C cells.
-        n_best_size: how many to take, n.
-        input_mask: int32 ``[B, T]`` to keep padding from being among the best; None lets it be.
-
-    Returns:
-        A dict named as the fields of Candidates: four tensors ``[B, C, n]``, two ``[B, C]``.
-    """
-    if input_mask is not None:
-        logits = reading.without_padding(logits, input_mask)
-    # [B, C, 2, F]
-    logits = tf.transpose(logits, [1, 0, 3, 2])
-    # A batch of very short windows may have fewer than n tokens.
-    lacking = tf.maximum(0, n_best_size - tf.shape(logits)[3])
-    reachable = tf.pad(
-        logits,
-        [[0, 0], [0, 0], [0, 0], [0, lacking]],
-        constant_values=2 * reading.UNREACHABLE,
-    )
-    best, index = tf.nn.top_k(reachable, n_best_size)
-    return Candidates(
-        start_index=index[:, :, 0],
-        start_logit=best[:, :, 0],
-        end_index=index[:, :, 1],
-        end_logit=best[:, :, 1],
-        null_start=logits[:, :, 0, 0],
-        null_end=logits[:, :, 1, 0],
-    )._asdict()
 
 
 def make_model_fn(settings, cells, n_best):
@@ -74,16 +40,16 @@ def make_model_fn(settings, cells, n_best):
 
     def model_fn(features, labels, mode, params):
         del labels, params
-        reader = reading.Reader(settings.bert_config, one_hot_embeddings=settings.use_tpu)
-        windows = records.windows_from(features, settings.use_tpu, settings.score_padding)
-        logits = reader.read(windows, cells, settings.predict_batch_size)
-        logits = data_set.span_scores(
-            tf.stack(list(logits.values())), features[records.TOKEN_ROLES.name]
+        reader = Reader(settings.bert_config, one_hot_embeddings=settings.use_tpu)
+        batch = records.batch_from(features, settings.use_tpu, settings.score_padding)
+        logits = sweep.read_cells(reader, batch, cells, settings.predict_batch_size)
+        logits = scores.limited(
+            tf.stack(list(logits.values())), batch, data_set.limits_spans, settings.score_padding
         )
-        input_mask = None if settings.score_padding else windows.input_mask
-        predictions = best_positions(logits, n_best, input_mask)
         return tf.estimator.tpu.TPUEstimatorSpec(
-            mode=mode, predictions=dict(predictions), scaffold_fn=_restore_the_model_alone
+            mode=mode,
+            predictions=dict(scores.best_positions(logits, n_best)._asdict()),
+            scaffold_fn=_restore_the_model_alone,
         )
 
     return model_fn
@@ -106,7 +72,7 @@ def _restore_the_model_alone():
 def windows_at_once(settings, cells):
     """How many windows to read together so that memory holds ``predict_batch_size`` sequences.
 
-    A window with Z cells masking one layer is in memory Z times (see reading.Reader.read), or as
+    A window with Z cells masking one layer is in memory Z times (see zones/sweep.py), or as
     often as the flag says if that is less. On a TPU the flag is the number of windows itself,
     since its batches must be multiples of eight.
     """

@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from common import files
 from running import estimator as runtime
-from zones.batch import Windows
+from zones.batch import Batch
 
 # Windows kept in memory to draw the next one from. The file itself is shuffled too.
 _SHUFFLE_BUFFER = 20000
@@ -93,14 +93,14 @@ def _parser(is_training):
     )
 
 
-def windows_from(features, static_shapes, score_padding=False):
+def batch_from(features, static_shapes, score_padding=False):
     """A parsed batch as the model takes it.
 
     Args:
         features: dict of int32 tensors ``[B, T]``, as the input functions give them.
-        static_shapes, score_padding: see windows.Windows.
+        static_shapes, score_padding: see zones.batch.Batch.
     """
-    return Windows(
+    return Batch(
         features[INPUT_IDS.name],
         features[INPUT_MASK],
         features[SEGMENT_IDS.name],

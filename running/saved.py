@@ -27,7 +27,7 @@ from common import files
 from common.finished import FOLDER
 from common.progress import say
 from spans.answers import Candidates
-from zones.masks import Cell
+from zones.cells import Cell
 
 _CELLS = "cells.json"
 _WINDOWS = "windows-%08d-%08d.npz"

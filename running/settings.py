@@ -5,7 +5,7 @@ from typing import Optional, Tuple
 
 from modeling import BertConfig
 from running.machines import Machine
-from zones.masks import Cell
+from zones.cells import Cell
 
 
 @dataclasses.dataclass(frozen=True)

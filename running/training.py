@@ -9,10 +9,9 @@ from common.progress import counted, progress, say
 from running import checkpoints
 from running import estimator as runtime
 from running import input as records
-from spans import data_sets
+from spans import data_sets, scores
 from spans import windows as squad_features
-from zones import reader as reading
-from zones.masks import BASELINE
+from zones.reader import Reader
 
 # Of each machine; they may see one directory.
 TRAINING_RECORDS = "train%s.tf_record"
@@ -41,21 +40,6 @@ def was_trained_here(output_dir):
     return files.exists(files.join(output_dir, TRAINING_NOTE))
 
 
-def span_loss(logits, start_positions, end_positions):
-    """The mean cross entropy of the start and of the end (Devlin et al., 2019, section 4.2).
-
-    Args:
-        logits: ``[B, F, 2]``; or log-probabilities, which a softmax leaves as they are.
-        start_positions, end_positions: int32 ``[B]``; 0, which is [CLS], where the window does
-            not hold the answer.
-    """
-    losses = [
-        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=positions, logits=logits[:, :, side])
-        for side, positions in enumerate((start_positions, end_positions))
-    ]
-    return (tf.reduce_mean(losses[0]) + tf.reduce_mean(losses[1])) / 2.0
-
-
 def make_model_fn(settings, names_from_checkpoint, num_train_steps):
     """The estimator's model function for training."""
     num_warmup_steps = int(num_train_steps * settings.warmup_proportion)
@@ -63,14 +47,14 @@ def make_model_fn(settings, names_from_checkpoint, num_train_steps):
 
     def model_fn(features, labels, mode, params):
         del labels, mode, params
-        reader = reading.Reader(
-            settings.bert_config, is_training=True, one_hot_embeddings=settings.use_tpu
-        )
-        windows = records.windows_from(features, static_shapes=settings.use_tpu)
+        reader = Reader(settings.bert_config, is_training=True, one_hot_embeddings=settings.use_tpu)
+        batch = records.batch_from(features, static_shapes=settings.use_tpu)
         # A window's loss must not depend on how far its neighbours in the batch make it be padded.
-        logits = reading.without_padding(reader.read(windows)[BASELINE], windows.input_mask)
-        loss = span_loss(
-            data_set.span_scores(logits, features[records.TOKEN_ROLES.name]),
+        logits = scores.limited(
+            reader.read(batch), batch, data_set.limits_spans, score_padding=False
+        )
+        loss = scores.span_loss(
+            logits,
             features[records.START_POSITION.name],
             features[records.END_POSITION.name],
         )

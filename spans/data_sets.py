@@ -25,32 +25,17 @@ class DataSet(NamedTuple):
         title: its name for people.
         read_examples: see squad.examples.read_examples.
         metric: the class that scores it; see squad.metric.DevelopmentSet.
-        span_scores: ``(logits [..., B, F, 2], token_roles [B, at least F])`` -> what answers are
-            trained on and picked by, of the logits' shape.
         joins_words: whether the words of an answer are joined without spaces.
-        limits_spans: whether span_scores leave padding no chance, so that none need be scored.
+        limits_spans: whether only the passage may be an answer (spans.scores.within_passage).
         has_null_answers: whether "no answer" may be an answer.
     """
 
     title: str
     read_examples: Callable[..., list]
     metric: Callable[..., Any]
-    span_scores: Callable[..., Any]
     joins_words: bool = False
     limits_spans: bool = False
     has_null_answers: bool = False
-
-
-def _logits_themselves(logits, token_roles):
-    del token_roles
-    return logits
-
-
-def _log_probabilities(logits, token_roles):
-    # It needs TensorFlow, which scripts that only score files do without.
-    from spans import scores as spans
-
-    return spans.log_probabilities(logits, token_roles)
 
 
 _CJK = re.compile("[%s]" % tokenization.CJK)
@@ -60,14 +45,12 @@ _DATA_SETS = {
         title="SQuAD",
         read_examples=squad.examples.read_examples,
         metric=squad.metric.DevelopmentSet,
-        span_scores=_logits_themselves,
         has_null_answers=True,
     ),
     "cmrc2018": DataSet(
         title="CMRC 2018",
         read_examples=cmrc2018.examples.read_examples,
         metric=cmrc2018.metric.DevelopmentSet,
-        span_scores=_log_probabilities,
         joins_words=True,
         limits_spans=True,
     ),

@@ -37,7 +37,7 @@ class Feature:
         tokens: ``n`` word pieces, [CLS] and [SEP] among them.
         input_ids: ``n`` ids of the tokens.
         segment_ids: ``n`` times 0 ([CLS], question, first [SEP]) or 1 (passage, last [SEP]).
-        token_roles: ``n`` times attention_zones.OTHER ([CLS] and both [SEP]), QUESTION or PASSAGE.
+        token_roles: ``n`` times zones.masks.OTHER ([CLS] and both [SEP]), QUESTION or PASSAGE.
         token_to_word: int32 ``[n]``, the index in ``Example.words`` of the word that the token is
             from; -1 where it is not passage.
         token_is_max_context: bool ``[n]``, whether no other window shows the token with more

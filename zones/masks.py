@@ -1,4 +1,4 @@
-"""What an attention zone is: its name, its mask, the cells of the map and their file names.
+"""What an attention zone is: its name, and who may not look at whom.
 
 Self-attention is a square matrix: a row is the token that looks (the query), a column the token
 looked at (the key). A reader sees ``[CLS] question [SEP] passage [SEP] padding``, and each token
@@ -12,8 +12,7 @@ Source: Cui, Zhang, Liu: "Visualizing attention zones in machine reading compreh
 STAR Protocols 2022, and the study behind it (Cui et al., iScience 2022).
 """
 
-import re
-from typing import Iterable, List, NamedTuple, Optional
+from typing import Optional
 
 import numpy as np
 
@@ -41,35 +40,6 @@ _FORBIDDEN_LOOKS = {
     "p2": ((PASSAGE,), (PASSAGE,)),
     "union": ((OTHER, QUESTION, PASSAGE), (QUESTION, PASSAGE)),
 }
-
-
-class Cell(NamedTuple):
-    """One square of the map: a zone masked in a layer.
-
-    Attributes:
-        layer: the layer's index from 0, or None for "in every layer at once".
-        zone: a name from OFFERED_ZONES, or None for the baseline (nothing masked).
-    """
-
-    layer: Optional[int]
-    zone: Optional[str]
-
-    def __str__(self):
-        if self.zone is None:
-            return "baseline"
-        return "%s in %s" % (
-            self.zone,
-            "every layer" if self.layer is None else "layer %d" % self.layer,
-        )
-
-
-BASELINE = Cell(layer=None, zone=None)
-
-
-def cells_of(num_layers: int, zones: Iterable[str] = ZONES) -> List[Cell]:
-    """Every cell of the map, layer by layer: 12 layers x 5 zones = the protocol's sixty."""
-    zones = list(zones)
-    return [Cell(layer, zone) for layer in range(num_layers) for zone in zones]
 
 
 def mask_table(zone: Optional[str]) -> np.ndarray:
@@ -111,34 +81,3 @@ def sees_padding(zone: Optional[str]) -> bool:
     float32 three decimals.
     """
     return zone == "all"
-
-
-# File names -----------------------------------------------------------------------------------
-
-PREDICTIONS, NBEST, NULL_ODDS = "predictions", "nbest_predictions", "null_odds"
-
-_PREDICTION_FILE = re.compile(
-    r"%s(?:_layer(?P<layer>\d+)?_(?P<zone>%s))?\.json" % (PREDICTIONS, "|".join(OFFERED_ZONES))
-)
-
-
-def file_name(kind: str, cell: Cell) -> str:
-    """The file of one cell: ``predictions.json``, ``predictions_layer3_q2.json``, ...
-
-    Args:
-        kind: PREDICTIONS, NBEST or NULL_ODDS.
-        cell: BASELINE has the bare name; layer None gives ``predictions_layer_q2.json``.
-    """
-    if cell.zone is None:
-        return kind + ".json"
-    layer = "" if cell.layer is None else "%d" % cell.layer
-    return "%s_layer%s_%s.json" % (kind, layer, cell.zone)
-
-
-def cell_of_file(name: str) -> Optional[Cell]:
-    """The cell whose predictions a file of this name holds, or None for any other file."""
-    match = _PREDICTION_FILE.fullmatch(name)
-    if not match:
-        return None
-    layer = match.group("layer")
-    return Cell(None if layer is None else int(layer), match.group("zone"))

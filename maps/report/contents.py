@@ -17,8 +17,8 @@ from maps.report.questions import QUESTION_WORDS, Question, question_word, read_
 from maps.significance import compare, holm
 from spans import data_sets
 from squad.metric import read_predictions
-from zones import masks as attention_zones
-from zones.masks import BASELINE, NBEST, PREDICTIONS, ZONES, Cell
+from zones.cells import BASELINE, NBEST, PREDICTIONS, Cell, cell_of_file, cells_of, file_name
+from zones.masks import ZONES
 
 # A mask's change of confidence is stored in thousandths.
 _CONFIDENCE_UNITS = 1000
@@ -71,18 +71,17 @@ def cells_and_gaps(folder, what="prediction folder"):
     if not files.is_directory(folder):
         raise UserError("%s: there is no folder %s; check the path" % (what, folder))
     names = set(files.list_directory(folder))
-    found = {attention_zones.cell_of_file(name) for name in names} - {None}
+    found = {cell_of_file(name) for name in names} - {None}
     # A layer may be written as 03 by hand; such a file is not the cell's.
-    found = {cell for cell in found if attention_zones.file_name(PREDICTIONS, cell) in names}
+    found = {cell for cell in found if file_name(PREDICTIONS, cell) in names}
     layers = [cell.layer for cell in found if cell.layer is not None and cell.zone in ZONES]
     if not layers:
         raise UserError(
             "%s: %s holds no prediction file of a cell, such as %s; to decode them, run: "
-            "bash decode_squad.sh"
-            % (what, folder, attention_zones.file_name(PREDICTIONS, Cell(0, ZONES[0])))
+            "bash decode_squad.sh" % (what, folder, file_name(PREDICTIONS, Cell(0, ZONES[0])))
         )
-    wanted = attention_zones.cells_of(max(layers) + 1)
-    present = [cell for cell in wanted if attention_zones.file_name(PREDICTIONS, cell) in names]
+    wanted = cells_of(max(layers) + 1)
+    present = [cell for cell in wanted if file_name(PREDICTIONS, cell) in names]
     return present, [cell for cell in wanted if cell not in present]
 
 
@@ -92,7 +91,7 @@ def baseline_path(folder, given=None):
     Raises:
         UserError: it is not there.
     """
-    path = given or files.join(folder, attention_zones.file_name(PREDICTIONS, BASELINE))
+    path = given or files.join(folder, file_name(PREDICTIONS, BASELINE))
     if not given and not files.exists(path):
         raise UserError(
             "prediction folder: %s has no %s, the answers with nothing masked; name them with "
@@ -294,7 +293,7 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
 
     changes, variants, num_right = _changes(baseline, cells, lists_of, development.question_ids)
     groups, words = groups_of(questions)
-    every_cell = attention_zones.cells_of(max(cell.layer for cell in present) + 1)
+    every_cell = cells_of(max(cell.layer for cell in present) + 1)
     return {
         "title": title or "Attention zones on %s" % _stem(data_file),
         "made": str(datetime.date.today()),
@@ -305,7 +304,7 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
         },
         "layers": max(cell.layer for cell in every_cell) + 1,
         "zones": list(ZONES),
-        "missing": [attention_zones.file_name(PREDICTIONS, cell) for cell in missing],
+        "missing": [file_name(PREDICTIONS, cell) for cell in missing],
         "groups": [
             {
                 "label": group.label,
@@ -342,7 +341,7 @@ def _nbest_lists(folder, cell):
 
 
 def _path(folder, kind, cell):
-    return files.join(folder, attention_zones.file_name(kind, cell))
+    return files.join(folder, file_name(kind, cell))
 
 
 def _stem(path):

@@ -12,7 +12,7 @@ import get_results
 from cmrc2018.metric import DevelopmentSet, bare, segments
 from tests.support import chinese
 from tests.support.refusals import refusal
-from zones.masks import BASELINE, cells_of, file_name
+from zones.cells import BASELINE, cells_of, file_name
 
 DROPPED = "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』"
 

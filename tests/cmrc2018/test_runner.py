@@ -11,13 +11,12 @@ import tensorflow.compat.v1 as tf
 import eval_cmrc2018
 import get_results
 import run_squad
-from running import decoding as prediction
 from running import input as records
 from running import training
-from spans import scores as spans
+from spans import scores
 from tests.running import test_xla
 from tests.support import chinese, small
-from zones.masks import BASELINE, NBEST, PREDICTIONS, Cell, cells_of, file_name
+from zones.cells import BASELINE, NBEST, PREDICTIONS, Cell, cells_of, file_name
 
 MOST_DIFFERENT = 0.01
 
@@ -104,9 +103,9 @@ def test_only_the_passage_and_cls_can_be_an_answer():
     roles = np.array([[0, 1, 0, 2, 2, 0, 0, 0], [0, 1, 1, 0, 2, 2, 2, 0]], np.int32)
     positions = np.array([4, 0], np.int32)
     with tf.Graph().as_default(), tf.Session() as session:
-        scores = spans.log_probabilities(tf.constant(logits), tf.constant(roles))
-        loss = training.span_loss(scores[1], tf.constant(positions), tf.constant(positions))
-        found, found_loss = session.run([scores, loss])
+        limited = scores.within_passage(tf.constant(logits), tf.constant(roles))
+        loss = scores.span_loss(limited[1], tf.constant(positions), tf.constant(positions))
+        found, found_loss = session.run([limited, loss])
     losses = []
     for cell in range(3):
         for window in range(2):
@@ -149,9 +148,8 @@ def best_scores(features, static_shapes):
     del static_shapes
     factors = tf.constant([[1.3, 2.1], [0.7, 1.9]])[:, tf.newaxis, tf.newaxis]
     logits = tf.sin(tf.cast(features["input_ids"], tf.float32)[:, :, tf.newaxis] * factors)
-    scores = spans.log_probabilities(logits, features[records.TOKEN_ROLES.name])
-    best = prediction.best_positions(scores, 3, features[records.INPUT_MASK])
-    return [best[name] for name in sorted(best)]
+    limited = scores.within_passage(logits, features[records.TOKEN_ROLES.name])
+    return list(scores.best_positions(limited, 3))
 
 
 def test_xla_takes_the_graph_and_gives_the_same():
@@ -162,7 +160,7 @@ def test_xla_takes_the_graph_and_gives_the_same():
     batch["input_ids"] = np.argsort(np.random.RandomState(0).rand(8, 24), axis=1).astype(np.int32)
     (plain,) = test_xla.outputs_of(best_scores, False, batch, 1)
     (compiled,) = test_xla.outputs_of(best_scores, True, batch, 1)
-    assert plain[2].shape == (8, 2)
+    assert plain[0].shape == (8, 2, 3)
     for a, b in zip(plain, compiled):
         np.testing.assert_allclose(b, a, rtol=0, atol=2e-3)
 

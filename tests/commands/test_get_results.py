@@ -8,7 +8,8 @@ import pytest
 import eval_squad
 import get_results
 from tests.support.refusals import refusal
-from zones.masks import BASELINE, NBEST, PREDICTIONS, ZONES, Cell, cells_of, file_name
+from zones.cells import BASELINE, NBEST, PREDICTIONS, Cell, cells_of, file_name
+from zones.masks import ZONES
 
 NUM_LAYERS, NUM_QUESTIONS = 3, 16
 HEADER = "layer,all,q2,q2p,p2q,p2"

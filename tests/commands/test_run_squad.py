@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests.support import small
-from zones.masks import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell, file_name
+from zones.cells import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell, file_name
 
 
 def predictions(folder, cell=BASELINE, kind=PREDICTIONS):

@@ -12,9 +12,8 @@ import convert_checkpoint
 import modeling
 from tests.support import small
 from tests.support.refusals import refusal
-from zones import reader as reading
-from zones.batch import Windows
-from zones.masks import BASELINE
+from zones.batch import Batch
+from zones.reader import Reader
 
 tf.disable_v2_behavior()
 
@@ -152,9 +151,9 @@ def test_logits_are_those_of_a_plain_reader(converted):
     ids = rng.randint(0, config["vocab_size"], [1, 40]).astype(np.int32)
     segments = (np.arange(40) > 12).astype(np.int32)[np.newaxis]
     with tf.Graph().as_default(), tf.Session() as session:
-        reader = reading.Reader(ours)
-        batch = Windows(*map(tf.constant, (ids, ids * 0 + 1, segments, ids * 0)))
-        logits = reader.read(batch)[BASELINE]
+        reader = Reader(ours)
+        batch = Batch(*map(tf.constant, (ids, ids * 0 + 1, segments, ids * 0)))
+        logits = reader.read(batch)
         tf.train.Saver(tf.trainable_variables()).restore(session, str(out / "bert_model.ckpt"))
         found = session.run(logits)[0]
     assert np.abs(found - naive_logits(tensors, config, ids[0], segments[0])).max() < 2e-4

@@ -10,7 +10,8 @@ import pytest
 import visualize_att_zone
 from maps import panels as map_panels
 from tests.support.refusals import refusal
-from zones.masks import ZONES, cells_of
+from zones.cells import cells_of
+from zones.masks import ZONES
 
 BASELINE = 80.567
 HEADER = "layer,all,q2,q2p,p2q,p2"

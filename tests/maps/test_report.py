@@ -17,7 +17,8 @@ from maps.report import page
 from maps.report.questions import QUESTION_WORDS, question_word, read_questions
 from tests.support.refusals import refusal
 from tests.support.report_files import CELLS, NUM_LAYERS, Folder
-from zones.masks import BASELINE, NBEST, PREDICTIONS, ZONES, Cell, file_name
+from zones.cells import BASELINE, NBEST, PREDICTIONS, Cell, file_name
+from zones.masks import ZONES
 
 
 @pytest.fixture

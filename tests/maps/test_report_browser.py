@@ -7,7 +7,7 @@ import pytest
 from tests.support import browser
 from tests.support.report_files import CELLS, NUM_LAYERS, Folder
 from tests.support.shown_report import Shown, number
-from zones.masks import BASELINE, PREDICTIONS, file_name
+from zones.cells import BASELINE, PREDICTIONS, file_name
 
 ZONES_IN_ORDER = ["ALL", "Q2", "Q2P", "P2Q", "P2"]
 PHONE = (375, 700)

@@ -11,7 +11,8 @@ import get_results
 from common.finished import FinishedFiles
 from maps.significance_table import read_significance
 from tests.support.refusals import refusal
-from zones.masks import BASELINE, PREDICTIONS, ZONES, Cell, cells_of, file_name
+from zones.cells import BASELINE, PREDICTIONS, Cell, cells_of, file_name
+from zones.masks import ZONES
 
 IDS = ["q%d" % number for number in range(40)]
 LAYERS = 2

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.support import small
-from zones.masks import BASELINE, PREDICTIONS, cells_of, file_name
+from zones.cells import BASELINE, PREDICTIONS, cells_of, file_name
 
 # The environments that the Makefile makes; OTHER_PYTHON names another one to test with.
 ENVIRONMENTS = (ROOT / ".venv", ROOT / ".venv-tf2")

@@ -8,10 +8,12 @@ import modeling
 from common.command_line import UserError
 from running import estimator as runtime
 from tests.support import small
-from tests.test_modeling import random_windows
-from zones import reader as reading
-from zones.batch import Windows
-from zones.masks import BASELINE, OFFERED_ZONES, Cell, cells_of, file_name
+from tests.support.naive import random_windows
+from zones import sweep
+from zones.batch import Batch
+from zones.cells import BASELINE, Cell, cells_of, file_name
+from zones.masks import OFFERED_ZONES
+from zones.reader import Reader
 
 tf.disable_v2_behavior()
 
@@ -42,10 +44,10 @@ def both_precisions(inputs, cells, **options):
     """Logits ``[cells, B, F, 2]`` of one random reader in float32 and in mixed precision."""
     with tf.Graph().as_default():
         tf.set_random_seed(1)
-        reader = reading.Reader(CONFIG)
+        reader = Reader(CONFIG)
         inputs = [tf.placeholder_with_default(x, x.shape) for x in inputs]
-        batch = Windows(*inputs, **options)
-        logits = tf.stack(list(reader.read(batch, cells).values()))
+        batch = Batch(*inputs, **options)
+        logits = tf.stack(list(sweep.read_cells(reader, batch, cells).values()))
         read = []
         for mixed in (False, True):
             with tf.Session(config=runtime.session_config(mixed)) as session:

@@ -9,10 +9,10 @@ import tensorflow.compat.v1 as tf
 
 import optimization
 from modeling import BertConfig
-from running import decoding as prediction
 from running import input as records
-from running import training
-from zones.masks import BASELINE, Cell, cells_of
+from spans import scores
+from zones import sweep
+from zones.cells import BASELINE, Cell, cells_of
 from zones.reader import Reader
 
 tf.disable_v2_behavior()
@@ -53,9 +53,9 @@ def batch_of_windows():
 def one_training_step(features, static_shapes):
     """The loss before a step of the optimizer, and the step."""
     reader = Reader(CONFIG, is_training=True, one_hot_embeddings=static_shapes)
-    windows = records.windows_from(features, static_shapes, score_padding=True)
-    loss = training.span_loss(
-        reader.read(windows)[BASELINE], features["start_position"], features["end_position"]
+    batch = records.batch_from(features, static_shapes, score_padding=True)
+    loss = scores.span_loss(
+        reader.read(batch), features["start_position"], features["end_position"]
     )
     train_op, _ = optimization.make_train_op(loss, 1e-2, 10, 0)
     with tf.control_dependencies([loss, train_op]):
@@ -67,10 +67,10 @@ def decode(cells):
 
     def run(features, static_shapes):
         reader = Reader(CONFIG, one_hot_embeddings=static_shapes)
-        windows = records.windows_from(features, static_shapes)
-        logits = tf.stack(list(reader.read(windows, cells).values()))
-        best = prediction.best_positions(logits, 5, features[records.INPUT_MASK])
-        return [best[name] for name in sorted(best)]
+        batch = records.batch_from(features, static_shapes)
+        logits = tf.stack(list(sweep.read_cells(reader, batch, cells).values()))
+        logits = scores.without_padding(logits, features[records.INPUT_MASK])
+        return list(scores.best_positions(logits, 5))
 
     return run
 

@@ -8,7 +8,7 @@ import pytest
 
 import run_squad
 from tests.support.driver_project import BERT, DATA, ROOT, SCRIPTS, Project, touch
-from zones import masks as attention_zones
+from zones import masks
 
 TRAINING = {
     "do_train": "True",
@@ -101,11 +101,11 @@ def test_a_tpu_is_the_default_as_in_the_protocol(project):
 
 
 def test_one_zone_and_several_are_one_process_each(project):
-    for zone in attention_zones.ZONES:
+    for zone in masks.ZONES:
         assert project.run("decode_squad.sh", zone).returncode == 0
     assert project.run("decode_squad.sh", "q2", "p2").returncode == 0
     asked = [[a for a in call if a.startswith("--mask_zone")] for call in project.calls()]
-    expected = [["--mask_zone=" + zone] for zone in attention_zones.ZONES]
+    expected = [["--mask_zone=" + zone] for zone in masks.ZONES]
     assert asked == expected + [["--mask_zone=q2,p2"]]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import small
 from tests.support.driver_project import ROOT, Project
-from zones import masks as attention_zones
+from zones import masks
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_the_protocol_from_training_to_results(project, real):
         assert decoded.returncode == 0, decoded.stderr
     commands_said(project, decoded)
     header, *rows = (project.root / "results.csv").read_text().splitlines()
-    assert header == ",".join(("layer",) + attention_zones.ZONES)
+    assert header == ",".join(("layer",) + masks.ZONES)
     assert len(rows) == small.CONFIG["num_hidden_layers"]
     baseline = [project.root / folder / "predictions.json" for folder in ("my model", "prediction")]
     assert baseline[0].read_bytes() == baseline[1].read_bytes()
@@ -82,5 +82,5 @@ def test_an_unknown_zone_is_refused_with_the_list_of_zones(project, real, small_
     assert run.returncode == 2
     line = run.stderr.splitlines()[-1]
     assert "q2x" in line
-    assert ", ".join(attention_zones.OFFERED_ZONES) in line
+    assert ", ".join(masks.OFFERED_ZONES) in line
     assert not (project.root / "prediction").exists()

@@ -4,7 +4,7 @@ import json
 import math
 import random
 
-from zones.masks import BASELINE, NBEST, PREDICTIONS, cells_of, file_name
+from zones.cells import BASELINE, NBEST, PREDICTIONS, cells_of, file_name
 
 NUM_LAYERS = 3
 CELLS = cells_of(NUM_LAYERS)

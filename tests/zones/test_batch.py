@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from tests.test_modeling import random_windows
-from zones.batch import Windows, WindowsByRole
+from tests.support.naive import random_windows
+from zones.batch import Batch
 from zones.masks import OTHER, PASSAGE, QUESTION
+from zones.sweep import BatchByRole
 
 tf.disable_v2_behavior()
 
@@ -15,8 +16,8 @@ def sort(inputs, score_padding=False):
     """The sorted windows of four arrays ``[B, T]``, and a session to evaluate them in."""
     session = tf.Session(graph=tf.Graph())
     with session.graph.as_default():
-        windows = Windows(*map(tf.constant, inputs), score_padding=score_padding)
-        by_role = WindowsByRole(windows)
+        batch = Batch(*map(tf.constant, inputs), score_padding=score_padding)
+        by_role = BatchByRole(batch)
     return by_role, session
 
 

@@ -14,7 +14,8 @@ import pytest
 import run_squad
 from common import files
 from tests.support import small
-from zones.masks import BASELINE, ZONES, Cell, cells_of, file_name
+from zones.cells import BASELINE, Cell, cells_of, file_name
+from zones.masks import ZONES
 
 ROOT = pathlib.Path(run_squad.__file__).resolve().parent
 MOST_DIFFERENT = 0.01

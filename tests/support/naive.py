@@ -1,0 +1,89 @@
+"""The reader with a zone masked, written out in numpy one pair of tokens and one head at a time."""
+
+import numpy as np
+
+import modeling
+
+CONFIG = modeling.BertConfig(
+    vocab_size=30,
+    hidden_size=12,
+    num_hidden_layers=3,
+    num_attention_heads=3,
+    intermediate_size=20,
+    max_position_embeddings=24,
+    initializer_range=0.5,
+)
+
+
+def naive_mask(zone, roles, mask):
+    """The zone as a loop over every pair of tokens, after the table in the README."""
+    length = len(roles)
+    masked = np.zeros((length, length), bool)
+    for row in range(length):
+        for key in range(length):
+            of_question, of_passage = roles[key] == 1, roles[key] == 2
+            if zone == "q2":
+                masked[row, key] = of_question and roles[row] == 1
+            elif zone == "q2p":
+                masked[row, key] = of_passage and roles[row] != 2
+            elif zone == "p2q":
+                masked[row, key] = of_question and roles[row] != 1
+            elif zone == "p2":
+                masked[row, key] = of_passage and roles[row] == 2
+            elif zone == "union":
+                masked[row, key] = of_question or of_passage
+    term = -10000.0 * masked
+    return term if zone == "all" else term - 10000.0 * (np.asarray(mask) == 0)
+
+
+def naive_logits(weights, config, window, cell):
+    """The whole reader for one window, ``[4, T]`` -> ``[T, 2]``, in float64, one head at a time."""
+    ids, mask, segments, roles = window
+
+    def dense(x, scope):
+        return x @ weights[scope + "/kernel"] + weights[scope + "/bias"]
+
+    def norm(x, scope):
+        centred = x - x.mean(-1, keepdims=True)
+        scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-12)
+        return scaled * weights[scope + "/LayerNorm/gamma"] + weights[scope + "/LayerNorm/beta"]
+
+    table = "bert/embeddings/%s_embeddings"
+    x = weights[table % "word"][ids] + weights[table % "token_type"][segments]
+    x = norm(x + weights[table % "position"][: len(ids)], "bert/embeddings")
+    size = config.hidden_size // config.num_attention_heads
+    for number in range(config.num_hidden_layers):
+        scope = "bert/encoder/layer_%d/" % number
+        query, key, value = (
+            dense(x, scope + "attention/self/" + name) for name in ("query", "key", "value")
+        )
+        last = cell.layer if cell.last_layer is None else cell.last_layer
+        masked_here = cell.layer is None or cell.layer <= number <= last
+        plain_term = naive_mask(None, roles, mask)
+        zone_term = naive_mask(cell.zone, roles, mask) if masked_here else plain_term
+        context = np.zeros_like(x)
+        for head in range(config.num_attention_heads):
+            part = slice(head * size, (head + 1) * size)
+            term = zone_term if cell.head in (None, head) else plain_term
+            scores = query[:, part] @ key[:, part].T / np.sqrt(size) + term
+            shares = np.exp(scores - scores.max(-1, keepdims=True))
+            context[:, part] = shares / shares.sum(-1, keepdims=True) @ value[:, part]
+        x = norm(dense(context, scope + "attention/output/dense") + x, scope + "attention/output")
+        up = dense(x, scope + "intermediate/dense")
+        up = 0.5 * up * (1 + np.tanh(np.sqrt(2 / np.pi) * (up + 0.044715 * up**3)))
+        x = norm(dense(up, scope + "output/dense") + x, scope + "output")
+    return x @ weights["cls/squad/output_weights"].T + weights["cls/squad/output_bias"]
+
+
+def random_windows(lengths, max_length, vocab_size, seed=0):
+    """Windows of the given lengths: ids, mask, segments and roles, each ``[B, T]``."""
+    rng = np.random.RandomState(seed)
+    inputs = np.zeros((4, len(lengths), max_length), np.int32)
+    for ids, mask, segments, roles, length in zip(*inputs, lengths):
+        question = rng.randint(0, length - 2)
+        ids[:length] = rng.randint(0, vocab_size, length)
+        mask[:length] = 1
+        segments[question + 2 : length] = 1
+        roles[1 : 1 + question] = 1
+        roles[question + 2 : length - 1] = 2
+    return inputs
