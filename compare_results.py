@@ -2,7 +2,7 @@
 
 from common import command_line
 from common.command_line import UserError
-from get_results import read_results
+from maps.tables import read_results
 from zones.masks import ZONES
 
 _DESCRIPTION = """\

@@ -3,8 +3,6 @@
 A user names a table and its baseline; ``read_panel`` reads both, in any of their forms.
 """
 
-import csv
-import io
 import math
 import os
 from typing import NamedTuple, Optional
@@ -14,9 +12,7 @@ import pandas as pd
 
 from common import files
 from common.command_line import UserError
-from get_results import beside, read_results
-from maps.several_runs import LONG_COLUMNS
-from maps.significance_table import read_significance
+from maps.tables import beside, read_results, read_scores, read_significance
 from zones.masks import ZONES
 
 
@@ -52,65 +48,10 @@ def differences(results, baseline):
 # What the user named ----------------------------------------------------------------------------
 
 
-def is_long(path, what="results file"):
-    """Whether a file is results_long.csv, by its first line."""
-    lines = files.read_text(path, what).splitlines()
-    return bool(lines) and tuple(name.strip() for name in lines[0].split(",")) == tuple(
-        LONG_COLUMNS
-    )
-
-
-def read_long(path, what="results file"):
-    """The long table: a DataFrame with the columns run, layer, zone, exact and f1 (percent).
-
-    Raises:
-        UserError: a value is missing or is none, or the runs do not have the same cells.
-    """
-    rows = list(csv.DictReader(io.StringIO(files.read_text(path, what))))
-    try:
-        table = pd.DataFrame(
-            [
-                (row["run"], int(row["layer"]), row["zone"], float(row["exact"]), float(row["f1"]))
-                for row in rows
-            ],
-            columns=list(LONG_COLUMNS),
-        )
-    except (TypeError, ValueError):
-        raise UserError("%s: %s has a line that is not %s" % (what, path, ",".join(LONG_COLUMNS)))
-    table = table[table["zone"].isin(ZONES)]
-    layers = table["layer"].max() if len(table) else 0
-    cells = table.groupby("run")[["layer", "zone"]].agg(["count"])
-    whole = [layers * len(ZONES)] * len(cells)
-    is_whole = not table.duplicated(["run", "layer", "zone"]).any()
-    if not len(table) or cells.iloc[:, 0].tolist() != whole or not is_whole:
-        raise UserError(
-            "%s: %s does not have each cell once for each run; run get_results.py again"
-            % (what, path)
-        )
-    return table
-
-
-def _read_table(path, metric, what="results file"):
-    """The scores in results.csv, or those of the metric in results_long.csv, averaged over runs.
-
-    Returns:
-        (DataFrame as read_results gives it; the same of standard deviations over runs, or None
-        if the file does not have them).
-
-    Raises:
-        UserError: it is missing, or no such table.
-    """
-    if not is_long(path, what):
-        return read_results(path, what), None
-    scores = read_long(path, what).groupby(["layer", "zone"])[metric or "exact"]
-    mean, spread = (values.unstack()[list(ZONES)] for values in (scores.mean(), scores.std()))
-    return mean, spread if scores.size().min() > 1 else None
-
-
 def _spread_of(path, spread, results):
     """The standard deviations over runs: from the long table, or from the file beside the means."""
-    if is_long(path):
-        if spread is None:
+    if spread is not None:
+        if spread.isna().all(axis=None):
             raise UserError("--std: %s has one run only, and a deviation needs two" % path)
         return spread
     std_path = beside(path, "std")
@@ -185,7 +126,7 @@ def read_panel(path, baseline, options, title=None, what="results file", baselin
     Raises:
         UserError: a file or a number is not what it should be.
     """
-    results, spread = _read_table(path, options.metric, what)
+    results, spread = read_scores(path, options.metric or "exact", what)
     unsure = None
     if baseline.lower().endswith(".csv"):
         value, unsure = _significance(baseline, results, path, baseline_what)

@@ -8,7 +8,11 @@ questions tell nothing of the change.
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.stats import binom
+from scipy.stats import t as student
+
+from maps.tables import SIGNIFICANCE
 
 # The standard normal quantile of a two-sided 95 % interval.
 _Z = 1.959963984540054
@@ -126,3 +130,68 @@ def holm(p_values):
     corrected = np.empty_like(p_values)
     corrected[order] = np.minimum(1.0, np.maximum.accumulate(factors * p_values[order]))
     return corrected
+
+
+# The table of all cells -------------------------------------------------------------------------
+
+
+def table_of_run(baseline_right, cells_right) -> pd.DataFrame:
+    """Every cell of one run against its baseline, question by question; see compare.
+
+    Args:
+        baseline_right: exact match of the baseline, 0 or 1, ``[questions]``.
+        cells_right: dict Cell -> the same of a masked reader.
+
+    Returns:
+        DataFrame with the columns SIGNIFICANCE, layer by layer; ``significant`` is bool.
+    """
+    result = compare(baseline_right, np.stack(list(cells_right.values())))
+    return _table(
+        cells_right,
+        baseline=100 * np.mean(baseline_right),
+        score=[100 * np.mean(right) for right in cells_right.values()],
+        **result._asdict(),
+    )
+
+
+def table_of_runs(baselines_right, cells_right) -> pd.DataFrame:
+    """Every cell of several runs: is the change more than runs differ by chance?
+
+    The runs answer the same questions, so their pairs may not be thrown together. Each run's
+    change is one observation: interval and p value are Student's, with one degree of freedom less
+    than there are runs. ``broken`` and ``mended`` are counted over all runs.
+
+    Args:
+        baselines_right: a list over runs; see table_of_run.
+        cells_right: a list over runs, two at least.
+
+    Returns:
+        as table_of_run.
+    """
+    tables = [table_of_run(*pair) for pair in zip(baselines_right, cells_right)]
+    columns = {name: np.stack([table[name] for table in tables]) for name in SIGNIFICANCE[2:9]}
+    change, deviation = columns["change"].mean(0), columns["change"].std(0, ddof=1)
+    error, freedom = deviation / np.sqrt(len(tables)), len(tables) - 1
+    margin = student.ppf(0.975, freedom) * error
+    # Runs that agree to the last digit: no change is certain then, and so is any other.
+    ratio = np.divide(np.abs(change), error, out=np.full_like(error, np.inf), where=error > 0)
+    p_value = np.where(change == 0, 1.0, 2 * student.sf(ratio, freedom))
+    return _table(
+        cells_right[0],
+        baseline=columns["baseline"].mean(0),
+        score=columns["score"].mean(0),
+        change=change,
+        low=np.maximum(change - margin, -100),
+        high=np.minimum(change + margin, 100),
+        broken=columns["broken"].sum(0),
+        mended=columns["mended"].sum(0),
+        p_value=p_value,
+    )
+
+
+def _table(cells, p_value, **columns):
+    corrected = holm(p_value)
+    columns.update(p=p_value, p_holm=corrected, significant=corrected < LEVEL)
+    columns["layer"] = [cell.layer + 1 for cell in cells]
+    columns["zone"] = [cell.zone for cell in cells]
+    return pd.DataFrame(columns, columns=list(SIGNIFICANCE))

@@ -6,37 +6,22 @@ baseline's. So 10,570 questions and sixty cells stay a few megabytes.
 
 import datetime
 import os
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple
 
 import numpy as np
 
 from common import files
 from common.command_line import UserError
 from common.progress import say
+from maps.predictions import Folder, read_answers
 from maps.report.questions import QUESTION_WORDS, Question, question_word, read_questions
 from maps.significance import compare, holm
 from spans import data_sets
-from squad.metric import read_predictions
-from zones.cells import BASELINE, NBEST, PREDICTIONS, Cell, cell_of_file, cells_of, file_name
+from zones.cells import BASELINE, NBEST, PREDICTIONS, file_name
 from zones.masks import ZONES
 
 # A mask's change of confidence is stored in thousandths.
 _CONFIDENCE_UNITS = 1000
-
-
-class Answers(NamedTuple):
-    """One prediction file.
-
-    Attributes:
-        texts: list of str ``[questions]``.
-        is_right: bool ``[questions]``, exact match.
-        own: float64 ``[questions]`` or None without n-best lists: the probability of the
-            *baseline's* answer.
-    """
-
-    texts: List[str]
-    is_right: np.ndarray
-    own: Optional[np.ndarray] = None
 
 
 class Group(NamedTuple):
@@ -57,60 +42,20 @@ class Group(NamedTuple):
 # Reading ----------------------------------------------------------------------------------------
 
 
-def cells_and_gaps(folder, what="prediction folder"):
-    """The cells of the map that have a file in the folder, and those that lack one.
-
-    Unlike get_results.find_cells this takes a folder that is not whole.
-
-    Returns:
-        (list of Cell, list of Cell), each layer by layer.
-
-    Raises:
-        UserError: there is no such folder, or no cell in it.
-    """
-    if not files.is_directory(folder):
-        raise UserError("%s: there is no folder %s; check the path" % (what, folder))
-    names = set(files.list_directory(folder))
-    found = {cell_of_file(name) for name in names} - {None}
-    # A layer may be written as 03 by hand; such a file is not the cell's.
-    found = {cell for cell in found if file_name(PREDICTIONS, cell) in names}
-    layers = [cell.layer for cell in found if cell.layer is not None and cell.zone in ZONES]
-    if not layers:
-        raise UserError(
-            "%s: %s holds no prediction file of a cell, such as %s; to decode them, run: "
-            "bash decode_squad.sh" % (what, folder, file_name(PREDICTIONS, Cell(0, ZONES[0])))
-        )
-    wanted = cells_of(max(layers) + 1)
-    present = [cell for cell in wanted if file_name(PREDICTIONS, cell) in names]
-    return present, [cell for cell in wanted if cell not in present]
-
-
-def baseline_path(folder, given=None):
+def _baseline_file(folder, given):
     """The baseline's prediction file: the one that was given, or that of the folder.
 
     Raises:
-        UserError: it is not there.
+        UserError: there is none.
     """
-    path = given or files.join(folder, file_name(PREDICTIONS, BASELINE))
-    if not given and not files.exists(path):
+    path = given or folder.baseline_file()
+    if not path:
         raise UserError(
             "prediction folder: %s has no %s, the answers with nothing masked; name them with "
             "--baseline FILE, such as output/squad/predictions.json"
-            % (folder, os.path.basename(path))
+            % (folder.path, file_name(PREDICTIONS, BASELINE))
         )
     return path
-
-
-def read_answers(path, development, what="prediction file"):
-    """Reads and scores a prediction file.
-
-    Raises:
-        UserError: it is no prediction file, or not one of these questions.
-    """
-    predictions = read_predictions(path, what)
-    scores = development.score(predictions, "%s: %s" % (what, path))
-    texts = [predictions[key] for key in development.question_ids]
-    return Answers(texts, scores.exact == 1)
 
 
 def read_nbest(path, what="n-best file") -> Dict[str, Dict[str, float]]:
@@ -199,7 +144,7 @@ def _changes(baseline, cells, lists_of, ids):
         pairs = zip(baseline.texts, answers.texts)
         changed[cell] = [i for i, (before, after) in enumerate(pairs) if before != after]
         for i in changed[cell]:
-            variants.add(i, answers.texts[i], answers.is_right[i])
+            variants.add(i, answers.texts[i], answers.scores.exact[i])
     texts, num_right = variants.as_lists()
     places = [{text: place for place, text in enumerate(known)} for known in texts]
     own = lists_of(BASELINE)
@@ -248,8 +193,8 @@ def _map_of(group, baseline, cells, every_cell):
         cells: dict Cell -> Answers, of the cells that were decoded.
         every_cell: list of Cell, in the page's order.
     """
-    before = baseline.is_right[group.members]
-    pairs = {cell: compare(before, cells[cell].is_right[group.members]) for cell in cells}
+    before = baseline.scores.exact[group.members]
+    pairs = {cell: compare(before, cells[cell].scores.exact[group.members]) for cell in cells}
     corrected = dict(zip(pairs, holm([pair.p_value for pair in pairs.values()])))
     rows = []
     for cell in every_cell:
@@ -279,43 +224,44 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
     Raises:
         UserError: a file is missing or is not what it should be.
     """
-    present, missing = cells_and_gaps(folder)
-    baseline_file = baseline_path(folder, baseline_file)
+    folder = Folder(folder)
+    baseline_file = _baseline_file(folder, baseline_file)
     development = data_sets.development_set(data_file, data_set)
     passages, questions = read_questions(data_file)
     baseline = read_answers(baseline_file, development, "baseline file")
-    cells = {cell: read_answers(_path(folder, PREDICTIONS, cell), development) for cell in present}
+    cells = {cell: read_answers(folder.file(cell), development) for cell in folder.present}
 
     def lists_of(cell):
-        return _nbest_lists(
-            os.path.dirname(str(baseline_file)) if cell == BASELINE else folder, cell
-        )
+        if cell == BASELINE:
+            home = files.directory_of(baseline_file)
+            return _nbest_lists(files.join(home, file_name(NBEST, BASELINE)), is_large=False)
+        return _nbest_lists(folder.file(cell, NBEST), is_large=True)
 
     changes, variants, num_right = _changes(baseline, cells, lists_of, development.question_ids)
     groups, words = groups_of(questions)
-    every_cell = cells_of(max(cell.layer for cell in present) + 1)
+    is_right = baseline.scores.exact.astype(int)
     return {
         "title": title or "Attention zones on %s" % _stem(data_file),
         "made": str(datetime.date.today()),
         "sources": {
-            "predictions": str(folder),
+            "predictions": folder.path,
             "baseline": str(baseline_file),
             "questions": str(data_file),
         },
-        "layers": max(cell.layer for cell in every_cell) + 1,
+        "layers": folder.num_layers,
         "zones": list(ZONES),
-        "missing": [file_name(PREDICTIONS, cell) for cell in missing],
+        "missing": [file_name(PREDICTIONS, cell) for cell in folder.missing],
         "groups": [
             {
                 "label": group.label,
                 "size": int(group.members.sum()),
-                "right": int(baseline.is_right[group.members].sum()),
+                "right": int(is_right[group.members].sum()),
                 "rule": group.rule,
-                "map": _map_of(group, baseline, cells, every_cell),
+                "map": _map_of(group, baseline, cells, folder.wanted),
             }
             for group in groups
         ],
-        "cells": [changes.get(cell) for cell in every_cell],
+        "cells": [changes.get(cell) for cell in folder.wanted],
         "passages": passages,
         "questions": {
             "id": development.question_ids,
@@ -324,24 +270,19 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
             "word": words.tolist(),
             "golds": [[list(gold) for gold in question.golds] for question in questions],
             "baseline": baseline.texts,
-            "right": baseline.is_right.astype(int).tolist(),
+            "right": is_right.tolist(),
             "variants": variants,
             "rightVariants": num_right,
         },
     }
 
 
-def _nbest_lists(folder, cell):
-    path = _path(folder, NBEST, cell)
+def _nbest_lists(path, is_large):
     if not files.exists(path):
         return None
-    if cell != BASELINE:  # tens of megabytes each
+    if is_large:  # tens of megabytes each
         say("reading " + path)
     return read_nbest(path)
-
-
-def _path(folder, kind, cell):
-    return files.join(folder, file_name(kind, cell))
 
 
 def _stem(path):

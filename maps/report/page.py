@@ -13,8 +13,8 @@ import os
 import jinja2
 from markupsafe import Markup
 
-import visualize_att_zone
 from common import files
+from maps import figure
 from maps.report.questions import OTHER_WORD, QUESTION_WORDS
 from maps.significance import INTERVAL
 from zones.masks import ZONES
@@ -70,7 +70,7 @@ def render(contents):
     return text.encode("utf-8", "backslashreplace")
 
 
-_LOWEST, _HIGHEST = visualize_att_zone.LOWEST, visualize_att_zone.HIGHEST
+_LOWEST, _HIGHEST = figure.LOWEST, figure.HIGHEST
 
 
 def _read(name):
@@ -107,7 +107,7 @@ def _steps():
 
 def _colours():
     values = [_LOWEST + step / _COLOURS_PER_POINT for step in range(_steps())]
-    return [{"fill": fill, "ink": ink} for fill, ink in map(visualize_att_zone.colour_of, values)]
+    return [{"fill": fill, "ink": ink} for fill, ink in map(figure.colour_of, values)]
 
 
 def _with_colours(contents):

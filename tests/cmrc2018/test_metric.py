@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import eval_cmrc2018
 import get_results
 from cmrc2018.metric import DevelopmentSet, bare, segments
+from maps.tables import read_results
 from tests.support import chinese
 from tests.support.refusals import refusal
 from zones.cells import BASELINE, cells_of, file_name
@@ -206,7 +207,7 @@ def test_the_table_is_made_with_the_metric_of_the_data(folder, capsys, form):
     for metric, more in (("EM", []), ("F1", ["--use-f1"])):
         argv = [str(folder / "prediction"), str(table), "--data-file", str(data)]
         get_results.main(argv + more)
-        found = get_results.read_results(table)
+        found = read_results(table)
         for cell in cells_of(2):
             path = folder / "prediction" / file_name("predictions", cell)
             capsys.readouterr()
@@ -225,6 +226,6 @@ def test_the_metric_can_be_named(folder, capsys):
     argv = [str(folder / "prediction"), str(table), "--data-file", str(data)]
     for more, score in (([], 100), (["--dataset=squad"], 100), (["--dataset=cmrc2018"], 0)):
         get_results.main(argv + more)
-        assert (get_results.read_results(table) == score).all().all()
+        assert (read_results(table) == score).all().all()
     capsys.readouterr()
     assert "--dataset" in refusal(capsys, get_results.main, *argv, "--dataset=drcd")

@@ -7,6 +7,7 @@ import pytest
 
 import eval_squad
 import get_results
+from maps import tables
 from tests.support.refusals import refusal
 from zones.cells import BASELINE, NBEST, PREDICTIONS, Cell, cells_of, file_name
 from zones.masks import ZONES
@@ -115,8 +116,8 @@ def test_golden_cells(golden, tmp_path, capsys):
 
 @pytest.mark.parametrize("name", ["table1.csv", "table2.csv"])
 def test_published_tables_are_written_as_they_are_read(shared, tmp_path, name):
-    table = get_results.read_results(shared / "tables" / name)
-    get_results.write_results(tmp_path / name, table)
+    table = tables.read_results(shared / "tables" / name)
+    tables.write_results(tmp_path / name, table)
     assert (tmp_path / name).read_bytes() == (shared / "tables" / name).read_bytes()
 
 
@@ -136,7 +137,7 @@ def test_published_tables_are_written_as_they_are_read(shared, tmp_path, name):
     ],
 )
 def test_scores_have_three_decimals_at_most(value, text):
-    assert get_results.format_score(value) == text
+    assert tables.format_score(value) == text
 
 
 def test_rows_are_in_the_order_of_the_layers_from_twelve_on(folder):
@@ -290,5 +291,5 @@ def test_the_order_of_questions_in_a_file_does_not_matter(folder):
         write(folder / file_name(PREDICTIONS, cell), dict(zip(keys, texts)))
         expected[cell] = 100 * right / NUM_QUESTIONS
     get_results.main(argv(folder))
-    table = get_results.read_results(folder.parent / "results.csv")
+    table = tables.read_results(folder.parent / "results.csv")
     assert {cell: table.loc[cell.layer + 1, cell.zone] for cell in expected} == expected

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import visualize_att_zone
-from get_results import read_results
+from maps.figure import map_figure
+from maps.tables import read_results
 from tests.support.refusals import refusal
 from zones.masks import ZONES
 
@@ -25,7 +26,7 @@ def table(num_layers=3, **columns):
 
 def drawn(results, **options):
     """A figure, drawn; its map's axes; and the mesh of squares there."""
-    figure = visualize_att_zone.map_figure(results, BASELINE, **options)
+    figure = map_figure(results, BASELINE, **options)
     figure.canvas.draw()
     axes = figure.axes[0]
     return figure, axes, axes.collections[0]
@@ -224,18 +225,16 @@ ROW = "80,80,80,80,80"
         (["1," + ROW], ["first line is '1,80,80,80,80,80'", HEADER]),
         (["layer,q2,q2p,p2q,p2", "1,80,80,80,80"], ["first line is 'layer,q2,q2p,p2q,p2'"]),
         (["layer,all,q2,q2p,p2,p2q", "1," + ROW], ["first line"]),
-        ([HEADER.replace(",", ";"), "1;80,1;80;80;80;80"], ["first line"]),
         ([HEADER], ["no layer"]),
         ([HEADER, "1,80,80,80,80"], ["line 2: 5 values in place of 6"]),
-        ([HEADER, "1,80,5,80,80,80,80"], ["line 2: 7 values in place of 6", "a point"]),
-        ([HEADER, "1," + ROW, "", "2,80,80,x,80,80"], ["line 4: q2p is 'x'", "not a number"]),
-        ([HEADER, "1,80,80,80,80,"], ["line 2: p2 is ''"]),
-        ([HEADER, "1,80,nan,80,80,80"], ["line 2: q2 is nan"]),
-        ([HEADER, "1,80,80,80,inf,80"], ["line 2: p2q is inf"]),
-        ([HEADER, "1,100.1,80,80,80,80"], ["line 2: all is 100.1"]),
-        ([HEADER, "1,80,80,80,80,-1"], ["line 2: p2 is -1"]),
-        ([HEADER, "one," + ROW], ["line 2: 'one' is not a layer"]),
-        ([HEADER, "0," + ROW], ["line 2: '0' is not a layer"]),
+        ([HEADER, "1,80,5,80,80,80,80"], ["line 2: 7 values in place of 6", "a decimal comma"]),
+        ([HEADER, "1," + ROW, "", "2,80,80,x,80,80"], ["line 4: q2p is 'x'", "not a score"]),
+        ([HEADER, "1,80,nan,80,80,80"], ["line 2: q2 is 'nan'"]),
+        ([HEADER, "1,80,80,80,inf,80"], ["line 2: p2q is 'inf'"]),
+        ([HEADER, "1,100.1,80,80,80,80"], ["line 2: all is '100.1'"]),
+        ([HEADER, "1,80,80,80,80,-1"], ["line 2: p2 is '-1'"]),
+        ([HEADER, "one," + ROW], ["line 2: layer is 'one', which is not a layer"]),
+        ([HEADER, "0," + ROW], ["line 2: layer is '0', which is not a layer"]),
         ([HEADER, "1," + ROW, "1," + ROW], ["line 3: layer 1 stands there twice"]),
         ([HEADER, "1," + ROW, "3," + ROW, "6," + ROW], ["of 6 layers", "missing: 2, 4, 5"]),
         ([HEADER, "2," + ROW], ["of 2 layers", "missing: 1"]),

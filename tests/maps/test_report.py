@@ -12,7 +12,7 @@ import sys
 import pytest
 
 import report
-import visualize_att_zone
+from maps.figure import colour_of
 from maps.report import page
 from maps.report.questions import QUESTION_WORDS, question_word, read_questions
 from tests.support.refusals import refusal
@@ -254,7 +254,7 @@ def test_the_map_is_there_without_the_script(folder):
         change = folder.change(CELLS[int(place)], folder.ids)
         assert float(text.replace("\N{MINUS SIGN}", "-")) == pytest.approx(change, abs=0.0501)
         nearest = round(max(-10, min(2, change)), 1)
-        assert fills[colour] == visualize_att_zone.colour_of(nearest)[0]
+        assert fills[colour] == colour_of(nearest)[0]
     # The last layer is on top.
     assert [int(place) for place, _, _ in found[:5]] == list(range(len(CELLS) - 5, len(CELLS)))
 

@@ -9,6 +9,8 @@ from tests.support.report_files import CELLS, NUM_LAYERS, Folder
 from tests.support.shown_report import Shown, number
 from zones.cells import BASELINE, PREDICTIONS, file_name
 
+pytestmark = pytest.mark.slow
+
 ZONES_IN_ORDER = ["ALL", "Q2", "Q2P", "P2Q", "P2"]
 PHONE = (375, 700)
 

@@ -8,8 +8,9 @@ import pytest
 
 import compare_results
 import get_results
+from common.command_line import UserError
 from common.finished import FinishedFiles
-from maps.significance_table import read_significance
+from maps.tables import read_results, read_significance
 from tests.support.refusals import refusal
 from zones.cells import BASELINE, PREDICTIONS, Cell, cells_of, file_name
 from zones.masks import ZONES
@@ -78,8 +79,9 @@ def test_significance_of_one_run(root, capsys):
     "old, new, part",
     [
         ("layer,zone", "layer,area", "the first line is"),
-        ("1,all,75.000", "1,all,175", "line 2: baseline cannot be '175'"),
-        ("1,q2,", "1,all,", "lacks layer 1 q2"),
+        ("1,all,75.000", "1,all,175", "line 2: baseline is '175', which is not a score"),
+        ("1,q2,", "1,all,", "line 3: layer 1 all stands there twice"),
+        ("1,q2,", "1,q3,", "line 3: zone is 'q3', which is not one of the zones"),
         ("2,all,75", "2,all,74", "different baselines"),
         ("\n2,p2,", "\n3,p2,", "lacks"),
     ],
@@ -90,7 +92,7 @@ def test_bad_significance_tables_are_refused(root, old, new, part):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    with pytest.raises(get_results.UserError, match=part):
+    with pytest.raises(UserError, match=part):
         read_significance(str(path))
 
 
@@ -98,8 +100,8 @@ def test_several_runs(root, capsys):
     write_run(root / "b", shift=1)
     write_run(root / "c", shift=4)
     get_results.main(argv(root, "--baseline", "predictions.json", runs="abc"))
-    mean = get_results.read_results(str(root / "results.csv"))
-    spread = get_results.read_results(str(root / "results_std.csv"))
+    mean = read_results(str(root / "results.csv"))
+    spread = read_results(str(root / "results_std.csv"))
     scores = [100 * (29 - shift) / 40 for shift in (0, 1, 4)]
     assert mean["all"][1] == pytest.approx(statistics.mean(scores), abs=5e-4)
     assert spread["all"][1] == pytest.approx(statistics.stdev(scores), abs=5e-4)
