@@ -221,7 +221,7 @@ ROW = "80,80,80,80,80"
 @pytest.mark.parametrize(
     "lines, parts",
     [
-        ([], ["first line is ''", HEADER]),
+        ([], ["is empty; is it the right file?"]),
         (["1," + ROW], ["first line is '1,80,80,80,80,80'", HEADER]),
         (["layer,q2,q2p,p2q,p2", "1,80,80,80,80"], ["first line is 'layer,q2,q2p,p2q,p2'"]),
         (["layer,all,q2,q2p,p2,p2q", "1," + ROW], ["first line"]),

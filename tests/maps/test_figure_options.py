@@ -307,7 +307,7 @@ def test_refuses_other_long_tables(folder, capsys, change, part):
 @pytest.mark.parametrize(
     "change, expected",
     [
-        (lambda text: "", "the first line is ''"),
+        (lambda text: "", "is empty; is it the right file?"),
         (lambda text: text.replace("significant", "sure"), "get_results.py --baseline wrote"),
         (
             lambda text: text.replace("True", "perhaps"),
