@@ -30,7 +30,7 @@ from common import command_line
 from common.command_line import UserError
 from common.progress import say
 from modeling import BertConfig
-from spans import windows as squad_features
+from spans.windows import make_windows
 from squad import examples as squad_examples
 from zones.masks import PASSAGE, ZONES
 
@@ -107,7 +107,7 @@ def matmul_rate(cores):
 def needed_flops(config, arguments, data):
     """FLOPs of (a sweep, one run), over all windows; and the windows' lengths."""
     vocabulary = tokenization.load_vocabulary(arguments.vocab, "--vocab")
-    features = squad_features.make_features(
+    features = make_windows(
         squad_examples.read_examples(str(data), False, False, what="--data"),
         tokenization.Tokenizer(vocabulary, False),
         arguments.max_seq_length,

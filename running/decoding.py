@@ -23,8 +23,8 @@ from running import input as records
 from running import saved as resume
 from spans import answers as squad_answers
 from spans import data_sets, scores
-from spans import windows as squad_features
 from spans.answers import Candidates
+from spans.windows import make_windows
 from zones import sweep
 from zones.cells import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, file_name
 from zones.reader import Reader
@@ -109,9 +109,7 @@ def decode(settings, tokenizer):
         say("Nothing is left to decode. The files are in %s" % settings.prediction_dir)
         return
     examples = read_examples(settings)
-    features = squad_features.make_features(
-        examples, tokenizer, is_training=False, **settings.window_sizes
-    )
+    features = make_windows(examples, tokenizer, is_training=False, **settings.window_sizes)
     # The longest first, so that a batch pads little and memory that does not suffice shows at once.
     order = np.argsort([-len(feature.input_ids) for feature in features], kind="stable")
     unfinished = _decode_windows(settings, checkpoint, run, pending, [features[i] for i in order])

@@ -22,7 +22,7 @@ class FeatureSpec(NamedTuple):
     """One feature of a window.
 
     Attributes:
-        name: its key in the record, in the model's inputs, and the attribute of squad.Feature.
+        name: its key in the record and in the model's inputs, and a field of spans.windows.Window.
         per_token: whether it is a list, one number per token, rather than a single number.
         training_only: whether prediction goes without it.
     """
@@ -35,10 +35,9 @@ class FeatureSpec(NamedTuple):
 INPUT_IDS = FeatureSpec("input_ids", per_token=True)
 SEGMENT_IDS = FeatureSpec("segment_ids", per_token=True)
 TOKEN_ROLES = FeatureSpec("token_roles", per_token=True)
-UNIQUE_ID = FeatureSpec("unique_id", per_token=False)
 START_POSITION = FeatureSpec("start_position", per_token=False, training_only=True)
 END_POSITION = FeatureSpec("end_position", per_token=False, training_only=True)
-SPECS = (INPUT_IDS, SEGMENT_IDS, TOKEN_ROLES, UNIQUE_ID, START_POSITION, END_POSITION)
+SPECS = (INPUT_IDS, SEGMENT_IDS, TOKEN_ROLES, START_POSITION, END_POSITION)
 
 # Made by the parser, not stored: 1 on a window's tokens, 0 on its padding.
 INPUT_MASK = "input_mask"
@@ -53,7 +52,7 @@ def write_records(path, features, is_training):
 
     Args:
         path: local or ``gs://``.
-        features: squad.Feature objects, in the order in which they are to be read.
+        features: spans.windows.Window objects, in the order in which they are to be read.
         is_training: whether to write the answer's positions too.
     """
     with files.write_whole(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:

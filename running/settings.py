@@ -64,7 +64,7 @@ class Settings:
 
     @property
     def window_sizes(self):
-        """How passages are cut into windows, as spans.windows.make_features takes it."""
+        """How passages are cut into windows, as spans.windows.make_windows takes it."""
         return {
             "max_seq_length": self.max_seq_length,
             "doc_stride": self.doc_stride,

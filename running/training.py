@@ -10,7 +10,7 @@ from running import checkpoints
 from running import estimator as runtime
 from running import input as records
 from spans import data_sets, scores
-from spans import windows as squad_features
+from spans.windows import make_windows
 from zones.reader import Reader
 
 # Of each machine; they may see one directory.
@@ -146,9 +146,7 @@ def train(settings, tokenizer):
         )
     if settings.machine.is_first:
         _write_note(settings)
-    features = squad_features.make_features(
-        examples, tokenizer, is_training=True, **settings.window_sizes
-    )
+    features = make_windows(examples, tokenizer, is_training=True, **settings.window_sizes)
     path, lengths = _write_records(settings, features)
     say(
         "%s, %s, %s of %s, learning rate %g"

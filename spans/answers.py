@@ -41,7 +41,7 @@ _NO_PASSAGE = Entry("", 0.0, 0.0)
 
 
 class Candidates(NamedTuple):
-    """The best positions of every window, in the order of the list of features.
+    """The best positions of every window, in the order of the list of windows.
 
     Attributes:
         start_index: int32 ``[windows, n]``, the ``n`` tokens with the highest start logits, best
@@ -96,7 +96,7 @@ class AnswerPicker:
     def __init__(
         self,
         examples,
-        features,
+        windows,
         do_lower_case,
         n_best_size,
         max_answer_length,
@@ -108,8 +108,8 @@ class AnswerPicker:
 
         Args:
             examples: list of Example.
-            features: all their windows, in the order of make_features.
-            do_lower_case: as that of the tokenizer which made the features.
+            windows: all their windows, in the order of make_windows.
+            do_lower_case: as that of the tokenizer which made the windows.
             n_best_size: how many starts and ends of a window are paired, and how many entries an
                 n-best list has (in SQuAD 2.0 one more, if "no answer" is not among them).
             max_answer_length: the most tokens in an answer.
@@ -123,18 +123,18 @@ class AnswerPicker:
         self._max_answer_length = max_answer_length
         self._version_2 = version_2
         self._threshold = null_score_diff_threshold
-        self._texts = _SpanTexts(examples, features, do_lower_case, joins_words)
-        self._example_of_window = np.array([f.example_index for f in features], np.int64)
+        self._texts = _SpanTexts(examples, windows, do_lower_case, joins_words)
+        self._example_of_window = np.array([window.example_index for window in windows], np.int64)
         if not np.array_equal(np.unique(self._example_of_window), np.arange(len(examples))):
-            raise ValueError("the features are not those of the examples")
+            raise ValueError("the windows are not those of the examples")
         # [windows, tokens + 1]; the last column, False, is for candidates in the padding.
-        longest = max(len(feature.tokens) for feature in features)
-        self._may_start = np.zeros((len(features), longest + 1), bool)
-        self._may_end = np.zeros((len(features), longest + 1), bool)
-        for window, feature in enumerate(features):
-            length = len(feature.tokens)
-            self._may_start[window, :length] = feature.token_is_max_context
-            self._may_end[window, :length] = np.asarray(feature.token_to_word) >= 0
+        longest = max(len(window.tokens) for window in windows)
+        self._may_start = np.zeros((len(windows), longest + 1), bool)
+        self._may_end = np.zeros((len(windows), longest + 1), bool)
+        for number, window in enumerate(windows):
+            length = len(window.tokens)
+            self._may_start[number, :length] = window.token_is_max_context
+            self._may_end[number, :length] = np.asarray(window.token_to_word) >= 0
         has_passage = np.zeros(len(examples), bool)
         np.logical_or.at(has_passage, self._example_of_window, self._may_end.any(axis=1))
         self._nothing = [_NO_SPAN if has else _NO_PASSAGE for has in has_passage]
@@ -305,25 +305,27 @@ def _described(entries):
 class _SpanTexts:
     """The texts of spans, each worked out once."""
 
-    def __init__(self, examples, features, do_lower_case, joins_words):
+    def __init__(self, examples, windows, do_lower_case, joins_words):
         self._joins_words = joins_words
         self._basic = BasicTokenizer(do_lower_case)
-        self._features = features
-        self._words = [examples[feature.example_index].words for feature in features]
+        self._windows = windows
+        self._words = [examples[window.example_index].words for window in windows]
         self._normal_words = {}
         self._texts = {}
         # A span is known by its passage and its pieces there, so that windows which overlap and
-        # questions of one passage share their texts: _origin + position is where in which passage.
+        # questions of one passage share their texts. _origin is which passage a window shows, and
+        # what to add to a position in the window to have that in the passage.
         self._origin = []
         passages = {}
-        for feature, words in zip(features, self._words):
-            number = passages.setdefault(id(words), len(passages))
-            first_passage_token = int((np.asarray(feature.token_to_word) >= 0).argmax())
-            self._origin.append((number << 32) + feature.passage_start - first_passage_token)
+        for window, words in zip(windows, self._words):
+            passage = passages.setdefault(id(words), len(passages))
+            first_passage_token = int((np.asarray(window.token_to_word) >= 0).argmax())
+            self._origin.append((passage, window.passage_start - first_passage_token))
 
     def text(self, window, start, end):
         """The text of the passage tokens ``start`` to ``end`` (inclusive) of a window."""
-        key = (self._origin[window] + start << 32) + end - start
+        passage, shift = self._origin[window]
+        key = passage, start + shift, end + shift
         text = self._texts.get(key)
         if text is None:
             if len(self._texts) >= _MOST_TEXTS:
@@ -332,10 +334,10 @@ class _SpanTexts:
         return text
 
     def _find(self, window, start, end):
-        feature = self._features[window]
-        first_word, last_word = feature.token_to_word[start], feature.token_to_word[end]
+        shown = self._windows[window]
+        first_word, last_word = shown.token_to_word[start], shown.token_to_word[end]
         words = self._words[window][first_word : last_word + 1]
-        pieces = feature.tokens[start : end + 1]
+        pieces = shown.tokens[start : end + 1]
         text = align(pieces, words, [self._normal(word) for word in words])
         return text.replace(" ", "") if self._joins_words else text
 

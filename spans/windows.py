@@ -1,4 +1,4 @@
-"""Example -> Feature: windows of word pieces that the model can read.
+"""Example -> Window: the pieces of text that the model can read at once.
 
 A window is ``[CLS] question [SEP] passage [SEP]``. A passage that is too long is read through
 several windows, which begin ``doc_stride`` pieces apart and overlap::
@@ -13,8 +13,8 @@ may start only at pieces for which the window is the one of *maximum context*: w
 of the numbers of pieces to the left and to the right is greatest (see max_context_windows).
 """
 
-import dataclasses
-from typing import List, Optional
+import functools
+from typing import List, NamedTuple, Optional
 
 import numpy as np
 
@@ -23,17 +23,12 @@ from common.progress import progress
 from tokenization import CLS, SEP
 from zones.masks import OTHER, PASSAGE, QUESTION
 
-FIRST_UNIQUE_ID = 1000000000
 
-
-@dataclasses.dataclass(eq=False)
-class Feature:
-    """One window. Nothing is padded: every list has the window's own length, ``n``.
+class Window(NamedTuple):
+    """What the model reads at once; nothing is padded, and every list has ``n`` entries.
 
     Attributes:
-        unique_id: counts the windows of a data set, from FIRST_UNIQUE_ID.
         example_index: index of the question in the list of examples.
-        window_index: counts the windows of one question, from 0.
         tokens: ``n`` word pieces, [CLS] and [SEP] among them.
         input_ids: ``n`` ids of the tokens.
         segment_ids: ``n`` times 0 ([CLS], question, first [SEP]) or 1 (passage, last [SEP]).
@@ -48,9 +43,7 @@ class Feature:
         end_position: index of the answer's last token; else as start_position.
     """
 
-    unique_id: int
     example_index: int
-    window_index: int
     tokens: List[str]
     input_ids: List[int]
     segment_ids: List[int]
@@ -62,19 +55,10 @@ class Feature:
     end_position: Optional[int]
 
 
-def make_features(
+def make_windows(
     examples, tokenizer, max_seq_length, doc_stride, max_query_length, is_training
-) -> List[Feature]:
-    """All windows of all examples; see iter_features."""
-    return list(
-        iter_features(
-            examples, tokenizer, max_seq_length, doc_stride, max_query_length, is_training
-        )
-    )
-
-
-def iter_features(examples, tokenizer, max_seq_length, doc_stride, max_query_length, is_training):
-    """Makes the windows of the examples one by one, in order, showing progress.
+) -> List[Window]:
+    """Makes the windows of the examples, in order, showing progress.
 
     Args:
         examples: a list of Example. Passages are cut into pieces once for each ``words`` list, so
@@ -83,10 +67,10 @@ def iter_features(examples, tokenizer, max_seq_length, doc_stride, max_query_len
         max_seq_length: the most tokens in a window.
         doc_stride: how many passage pieces further a window begins than the one before it.
         max_query_length: a question is cut off after this many pieces.
-        is_training: whether to fill start_position and end_position.
+        is_training: whether start_position and end_position are wanted.
 
-    Yields:
-        Feature. Every example has at least one, even without any passage token.
+    Returns:
+        A list of Window. Every example has at least one, even without any passage token.
 
     Raises:
         UserError: a length is not positive, or max_seq_length leaves no room for a passage token
@@ -95,8 +79,7 @@ def iter_features(examples, tokenizer, max_seq_length, doc_stride, max_query_len
     for flag, value in (("doc_stride", doc_stride), ("max_query_length", max_query_length)):
         if value < 1:
             raise UserError("--%s: %d is too small; it must be at least 1" % (flag, value))
-    passages = {}
-    unique_id = FIRST_UNIQUE_ID
+    passages, windows = {}, []
     for index, example in enumerate(progress(examples, "tokenising", unit="question")):
         passage = passages.get(id(example.words))
         if passage is None:
@@ -109,13 +92,14 @@ def iter_features(examples, tokenizer, max_seq_length, doc_stride, max_query_len
                 "pieces and 3 special tokens); raise it or lower --max_query_length"
                 % (max_seq_length, example.question_id, len(question))
             )
-        answer = passage.answer_pieces(example, tokenizer) if is_training else None
-        for feature in _windows(question, passage, room, doc_stride, tokenizer):
-            feature.unique_id, feature.example_index = unique_id, index
-            if is_training:
-                _set_answer(feature, answer, len(question) + 2)
-            unique_id += 1
-            yield feature
+        positions_of = _no_positions
+        if is_training:
+            answer = passage.answer_pieces(example, tokenizer)
+            positions_of = functools.partial(_answer_in_window, answer)
+        windows += _windows_of_question(
+            index, question, passage, passage.windows(room, doc_stride), tokenizer, positions_of
+        )
+    return windows
 
 
 def windows_of(num_passage_tokens, window_size, doc_stride):
@@ -208,22 +192,30 @@ class _Passage:
         return (first, last) if first <= last else None
 
 
-def _windows(question, passage, room, doc_stride, tokenizer):
-    """The question's windows, which lack only what depends on the example."""
+def _windows_of_question(index, question, passage, windows, tokenizer, positions_of):
+    """Yields the windows of one question.
+
+    Args:
+        index: the question's, in the list of examples.
+        question: its pieces.
+        passage: the _Passage.
+        windows: what _Passage.windows gives for the room that the question leaves.
+        tokenizer: gives the pieces' ids.
+        positions_of: _answer_in_window of the answer, or _no_positions.
+    """
     before = [CLS, *question, SEP]
     before_ids, after_ids = tokenizer.ids(before), tokenizer.ids([SEP])
-    windows, owner = passage.windows(room, doc_stride)
-    for index, (start, length) in enumerate(windows):
+    bounds, owner = windows
+    for number, (start, length) in enumerate(bounds):
         pieces = slice(start, start + length)
         inside = slice(len(before), len(before) + length)
         token_to_word = np.full(len(before) + length + 1, -1, np.int32)
         token_to_word[inside] = passage.word_of_piece[pieces]
         is_max_context = np.zeros(len(before) + length + 1, bool)
-        is_max_context[inside] = owner[pieces] == index
-        yield Feature(
-            unique_id=None,
-            example_index=None,
-            window_index=index,
+        is_max_context[inside] = owner[pieces] == number
+        start_position, end_position = positions_of(start, length, len(before))
+        yield Window(
+            example_index=index,
             tokens=before + passage.pieces[pieces] + [SEP],
             input_ids=before_ids + passage.ids[pieces] + after_ids,
             segment_ids=[0] * len(before) + [1] * (length + 1),
@@ -235,15 +227,26 @@ def _windows(question, passage, room, doc_stride, tokenizer):
             token_to_word=token_to_word,
             token_is_max_context=is_max_context,
             passage_start=start,
-            start_position=None,
-            end_position=None,
+            start_position=start_position,
+            end_position=end_position,
         )
 
 
-def _set_answer(feature, answer, first_passage_token):
-    """Fills the answer's positions, [CLS] twice where the window does not hold all of it."""
-    shift = first_passage_token - feature.passage_start
-    start, end = (answer[0] + shift, answer[1] + shift) if answer else (0, 0)
-    # The last token is [SEP].
-    is_inside = start >= first_passage_token and end < len(feature.tokens) - 1
-    feature.start_position, feature.end_position = (start, end) if is_inside else (0, 0)
+def _answer_in_window(answer, start, length, first_passage_token):
+    """The answer's first and last token; [CLS] twice where the window does not hold all of it.
+
+    Args:
+        answer: its first and last piece in the passage, or None.
+        start, length: which pieces of the passage the window has.
+        first_passage_token: where the first of them stands in the window.
+    """
+    if answer is None or answer[0] < start or answer[1] >= start + length:
+        return 0, 0
+    shift = first_passage_token - start
+    return answer[0] + shift, answer[1] + shift
+
+
+def _no_positions(start, length, first_passage_token):
+    """What stands for _answer_in_window in prediction."""
+    del start, length, first_passage_token
+    return None, None

@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from running import input as records
-from spans.windows import Feature
+from spans.windows import Window
 
 tf.disable_v2_behavior()
 
@@ -14,10 +14,8 @@ LENGTH = 40
 
 def window(number, length):
     """A made-up window: its token ids tell its number and the position."""
-    return Feature(
-        unique_id=number,
+    return Window(
         example_index=number,
-        window_index=0,
         tokens=["x"] * length,
         input_ids=[100 * number + position for position in range(length)],
         segment_ids=[position % 2 for position in range(length)],
@@ -28,6 +26,11 @@ def window(number, length):
         start_position=number % 5,
         end_position=number % 7,
     )
+
+
+def numbers(batch):
+    """The numbers of a batch's windows."""
+    return batch["input_ids"][:, 0] // 100
 
 
 @pytest.fixture
@@ -61,14 +64,14 @@ def test_a_window_is_read_as_it_was_written(windows):
         assert found[name][0, :length].tolist() == getattr(expected, name)
         assert not found[name][0, length:].any()
     assert found["input_mask"][0].tolist() == [1] * length + [0] * (LENGTH - length)
-    assert found["unique_id"].tolist() == [4]
+    assert numbers(found).tolist() == [4]
     assert "start_position" not in found
 
 
 def test_positions_are_read_in_training(windows):
     for batch in training_batches(windows, 5):
         for number, start, end in zip(
-            batch["unique_id"], batch["start_position"], batch["end_position"]
+            numbers(batch), batch["start_position"], batch["end_position"]
         ):
             assert (start, end) == (number % 5, number % 7)
 
@@ -84,16 +87,16 @@ def test_training_batches_group_windows_of_similar_length(windows):
 
 def test_every_window_is_trained_on_about_equally_often(windows):
     # 75 batches of 4 are five times through 60 windows.
-    seen = np.concatenate([batch["unique_id"] for batch in training_batches(windows, 75)])
+    seen = np.concatenate([numbers(batch) for batch in training_batches(windows, 75)])
     counts = np.bincount(seen, minlength=61)[1:]
     assert counts.min() >= 4 and counts.max() <= 6
 
 
 def test_the_seed_decides_the_order_and_a_stop_does_not_change_it(windows):
-    order = [batch["unique_id"].tolist() for batch in training_batches(windows, 30)]
-    again = [batch["unique_id"].tolist() for batch in training_batches(windows, 30)]
-    rest = [b["unique_id"].tolist() for b in training_batches(windows, 20, steps_done=10)]
-    other = [batch["unique_id"].tolist() for batch in training_batches(windows, 30, seed=2)]
+    order = [numbers(batch).tolist() for batch in training_batches(windows, 30)]
+    again = [numbers(batch).tolist() for batch in training_batches(windows, 30)]
+    rest = [numbers(b).tolist() for b in training_batches(windows, 20, steps_done=10)]
+    other = [numbers(batch).tolist() for batch in training_batches(windows, 30, seed=2)]
     assert order == again
     assert order[10:] == rest
     assert order != other
@@ -109,4 +112,4 @@ def test_batches_for_a_tpu_are_static(windows, is_training):
     with tf.Graph().as_default():
         shapes = tf.data.get_output_shapes(input_fn({"batch_size": 8}))
         assert shapes["input_ids"].as_list() == [8, LENGTH]
-        assert shapes["unique_id"].as_list() == [8]
+        assert shapes["token_roles"].as_list() == [8, LENGTH]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.command_line import UserError
-from spans.windows import FIRST_UNIQUE_ID, make_features, max_context_windows, windows_of
+from spans.windows import make_windows, max_context_windows, windows_of
 from squad.examples import Example, read_examples
 from tokenization import Tokenizer, load_vocabulary
 from zones.masks import OTHER, PASSAGE, QUESTION
@@ -29,7 +29,7 @@ def example(passage, question="", **more):
 
 
 def features_of(examples, max_seq_length=20, doc_stride=5, max_query_length=64, is_training=False):
-    return make_features(
+    return make_windows(
         examples, TOKENIZER, max_seq_length, doc_stride, max_query_length, is_training
     )
 
@@ -44,7 +44,7 @@ def published(request, golden, cased):
     """The features of the golden questions, and what the published code makes of them."""
     is_training = request.param == "train"
     examples = read_examples(golden / "questions.json", is_training, version_2=False)
-    features = make_features(
+    features = make_windows(
         examples, cased, MAX_SEQ_LENGTH, DOC_STRIDE, MAX_QUERY_LENGTH, is_training
     )
     return features, np.load(golden / "expected" / ("features_%s.npz" % request.param))
@@ -75,17 +75,9 @@ def test_lengths_are_the_published_ones(published):
         assert [len(getattr(feature, name)) for feature in features] == lengths
 
 
-@pytest.mark.parametrize(
-    "name, published_name",
-    [
-        ("unique_id", "unique_id"),
-        ("example_index", "example_index"),
-        ("window_index", "doc_span_index"),
-    ],
-)
-def test_numbers_are_the_published_ones(published, name, published_name):
-    features, expected = published
-    assert [getattr(f, name) for f in features] == expected[published_name].tolist()
+def test_questions_are_the_published_ones(published):
+    windows, expected = published
+    assert [window.example_index for window in windows] == expected["example_index"].tolist()
 
 
 @pytest.mark.parametrize("name", ["start_position", "end_position"])
@@ -199,12 +191,11 @@ def test_a_window_in_full():
     assert first.token_roles == [OTHER, *[QUESTION] * 3, OTHER, *[PASSAGE] * 6, OTHER]
     assert first.token_to_word.tolist() == [-1] * 5 + [0, 1, 1, 1, 2, 2] + [-1]
     assert first.token_is_max_context.tolist() == [False] * 5 + [True] * 5 + [False] * 2
-    assert (first.unique_id, first.example_index, first.window_index) == (FIRST_UNIQUE_ID, 0, 0)
+    assert first.example_index == 0
     assert (first.passage_start, first.start_position, first.end_position) == (0, None, None)
     assert second.tokens == "[CLS] c d ? [SEP] ) w ##w ##w [SEP]".split()
     assert second.token_to_word.tolist() == [-1] * 5 + [1, 2, 2, 2] + [-1]
     assert second.token_is_max_context.tolist() == [False] * 6 + [False, True, True, False]
-    assert (second.unique_id, second.window_index) == (FIRST_UNIQUE_ID + 1, 1)
     assert second.passage_start == 3
 
 
@@ -249,8 +240,6 @@ def test_a_passage_is_cut_into_pieces_once_for_all_its_questions(monkeypatch):
 def test_windows_of_many_questions_are_numbered_through():
     features = features_of([example("a b c d"), example("w"), example("a b c d")], 6, 2)
     assert [f.example_index for f in features] == [0, 0, 1, 2, 2]
-    assert [f.window_index for f in features] == [0, 1, 0, 0, 1]
-    assert [f.unique_id - FIRST_UNIQUE_ID for f in features] == [0, 1, 2, 3, 4]
 
 
 # Answers in training ----------------------------------------------------------------------------
