@@ -4,14 +4,12 @@ How one answer is scored stands in cmrc2018/metric.py.
 """
 
 import json
-import sys
 
-from cmrc2018.metric import DevelopmentSet
+from cmrc2018.metric import evaluation
 from common import command_line, files
-from common.command_line import UserError
+from common.progress import say
+from spans import data_sets
 from squad.metric import read_predictions
-
-_DECIMALS = 3
 
 _DESCRIPTION = """\
 Scores a prediction file with the metric of CMRC 2018.
@@ -22,45 +20,6 @@ reads the questions with their gold answers (CMRC 2018's own form or SQuAD's), a
 answers {"question id": "text"}; it prints one line of JSON: EM (exact match of characters), F1
 (over the longest common substring) and AVERAGE, their mean, in percent over TOTAL questions. SKIP
 of them have no prediction; they count as wrong and are named on stderr."""
-
-
-def summary(scores, num_skipped):
-    """The metric as the published script names it; percentages with three decimals.
-
-    Args:
-        scores: Scores; 0 for questions without a prediction.
-        num_skipped: how many of them there are.
-
-    Returns:
-        dict ``AVERAGE``, ``F1``, ``EM``, ``TOTAL``, ``SKIP``.
-    """
-    total = len(scores.exact)
-    # Added up one by one in the data's order: numpy's sum may differ in the last digit.
-    f1 = 100.0 * sum(scores.f1.tolist()) / total
-    exact = 100.0 * sum(scores.exact.tolist()) / total
-    return {
-        "AVERAGE": round((exact + f1) / 2, _DECIMALS),
-        "F1": round(f1, _DECIMALS),
-        "EM": round(exact, _DECIMALS),
-        "TOTAL": total,
-        "SKIP": num_skipped,
-    }
-
-
-def _check_they_fit(development, predictions, options):
-    known = set(development.question_ids)
-    unknown = sum(key not in known for key in predictions)
-    if unknown == len(predictions):
-        raise UserError(
-            "prediction file: %s has no answer to any question of %s; give the data file that was "
-            "decoded" % (options.prediction_file, options.data_file)
-        )
-    if unknown:
-        print(
-            "NOTE: %d predictions are for questions that are not in %s; they are left out"
-            % (unknown, options.data_file),
-            file=sys.stderr,
-        )
 
 
 def _parser():
@@ -77,14 +36,12 @@ def main(argv=None):
     """Runs the script; see ``--help``."""
     options = _parser().parse_args(argv)
     if options.out_file is not None:
-        files.check_writable(options.out_file, "--out-file")
-    development = DevelopmentSet(options.data_file)
+        inputs = [options.data_file, options.prediction_file]
+        files.check_writable(options.out_file, "--out-file", inputs)
+    development = data_sets.development_set(options.data_file, "cmrc2018")
     predictions = read_predictions(options.prediction_file)
-    _check_they_fit(development, predictions, options)
-    skipped = [key for key in development.question_ids if key not in predictions]
-    for key in skipped:
-        print("no prediction for question %s" % key, file=sys.stderr)
-    result = summary(development.score_those_there(predictions), len(skipped))
+    source = "prediction file: %s" % options.prediction_file
+    result = evaluation(development, predictions, source, say)
     if options.out_file is not None:
         files.write_json(options.out_file, result, "--out-file", indent=None)
     print(json.dumps(result))

@@ -103,8 +103,7 @@ def _read_runs(options):
         folder.check_whole()
     predictions.check_runs(folders)
     development = _development_set(options.data_file, options.dataset)
-    # In CMRC 2018 the scores are shares of a whole that [CLS] is part of.
-    reads_cls = not development.has_answer.all() or development.format_name != "SQuAD"
+    reads_cls = data_sets.reads_cls(development)
     runs = []
     for folder, baseline in zip(folders, predictions.baselines_of(folders, options.baseline)):
         runs.append(predictions.read_run(folder, development, baseline))

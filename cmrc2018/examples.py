@@ -1,16 +1,13 @@
 """CMRC 2018's JSON -> Example: Chinese words, and answers whose offsets are not quite right."""
 
 import bisect
-import os
 import re
 
 import tokenization
-from cmrc2018.format import questions_of
-from common import files
-from common.command_line import UserError
+from cmrc2018 import format as cmrc_format
 from common.progress import progress, say
-from squad.examples import Example, report_misplaced, report_several
-from squad.format import BadShape
+from squad import format as squad_format
+from squad.examples import Example, reading, report_misplaced, report_several
 
 # Punctuation that is a word of its own, as the published reader has it: the usual full-width
 # signs, and a few of ASCII. Of others a word may hold several, and signs stay with what they touch:
@@ -21,12 +18,15 @@ _WHITE_SPACE = " \t\r\n\u202f"
 _ALONE = re.escape(_SIGNS) + tokenization.CJK
 _WORD = re.compile("[{0}]|[^{0}{1}]+".format(_ALONE, _WHITE_SPACE))
 
+# Of an answer that begins with one of these words the published reader trains on the rest.
+_LEFT_OUT_AT_THE_START = frozenset("。，：:.,")
+
 # How far to the left of its offset the published reader looks for an answer, in characters.
 _MOST_SHIFTED = 3
 
 
 def read_examples(path, is_training, version_2=False, what="--predict_file", log=say):
-    """Reads a data set in either form (see cmrc2018/shape.py).
+    """Reads a data set in either form (see cmrc2018/format.py).
 
     In training, a question with several answers keeps the first. An answer that does not stand at
     its offset is looked for up to three characters to the left, as the published reader does; how
@@ -51,18 +51,25 @@ def read_examples(path, is_training, version_2=False, what="--predict_file", log
     """
     if version_2:
         raise ValueError("CMRC 2018 has no unanswerable questions")
-    document = files.read_json(path, what)
+    questions = cmrc_format.questions_in(squad_format.open_file(path, what))
+    if not is_training:
+        _check_answers(questions)
     collected = _Collected()
-    label = "reading " + os.path.basename(str(path))
-    try:
-        for question in progress(list(questions_of(document)), label, unit="question"):
-            collected.add(question, is_training)
-    except BadShape as error:
-        raise UserError("%s: %s: %s" % (what, path, error))
-    if not collected.examples and not collected.misplaced:
-        raise UserError("%s: %s has no question in it; give a CMRC 2018 file" % (what, path))
+    for question in progress(questions, reading(path), unit="question"):
+        collected.add(question, is_training)
     collected.report(path, what, log)
     return collected.examples
+
+
+def _check_answers(questions):
+    """Refuses, before hours of decoding, what the answers could not be scored by afterwards.
+
+    Where no question lists an answer the file keeps them secret; it can be decoded.
+    """
+    listed = [question for question in questions if question.lists_answers]
+    if any(question.answers() for question in listed):
+        for question in listed:
+            cmrc_format.answers_of(question)
 
 
 def words_of(text):
@@ -102,41 +109,47 @@ class _Collected:
 
     def __init__(self):
         self.examples = []
-        self.misplaced = []  # where in the file, and the id
+        self._misplaced, self._placed = [], []  # (Question, Answer)
         self._with_several_answers = 0
         self._moved = self._ambiguous = 0
         self._passages = {}  # text -> (words, their starts)
 
     def add(self, question, is_training):
         """Makes the question's Example, unless its answer is not where it should be."""
-        if question.passage not in self._passages:
-            self._passages[question.passage] = words_of(question.passage)
-        words, starts = self._passages[question.passage]
-        common = (question.question_id, question.text, question.passage, words)
-        if not is_training:
-            self.examples.append(Example(*common))
-            return
-        answers = question.answers()
-        self._with_several_answers += len(answers) > 1
-        text = answers[0].text
-        start = find_answer(question.passage, text, answers[0].offset) if text.strip() else None
-        if start is None:
-            self.misplaced.append((question.where, question.question_id))
-            return
-        if answers[0].offset is None:
-            self._ambiguous += question.passage.find(text, start + 1) >= 0
+        passage = question.passage.text
+        if passage not in self._passages:
+            self._passages[passage] = words_of(passage)
+        words, starts = self._passages[passage]
+        common = (question.question_id, question.text, passage, words)
+        if is_training:
+            self._add_with_answer(question, common, starts)
         else:
-            self._moved += answers[0].offset != start
-        # White space at its ends is no part of an answer.
-        last = start + len(text.rstrip()) - 1
-        start += len(text) - len(text.lstrip())
-        span = (bisect.bisect_right(starts, start) - 1, bisect.bisect_right(starts, last) - 1)
-        self.examples.append(Example(*common, text.strip(), *span, False))
+            self.examples.append(Example(*common))
+
+    def _add_with_answer(self, question, common, starts):
+        answers = cmrc_format.answers_of(question)
+        self._with_several_answers += len(answers) > 1
+        answer, passage, words = answers[0].trimmed(), question.passage.text, common[-1]
+        start = find_answer(passage, *answer) if answer.text else None
+        if start is None:
+            self._misplaced.append((question, answer))
+            return
+        self._placed.append((question, answer))
+        if answer.start is None:
+            self._ambiguous += passage.find(answer.text, start + 1) >= 0
+        else:
+            self._moved += answer.start != start
+        last = start + len(answer.text) - 1
+        first_word, last_word = (bisect.bisect_right(starts, at) - 1 for at in (start, last))
+        if words[first_word] in _LEFT_OUT_AT_THE_START and first_word < last_word:
+            first_word += 1
+        span = (first_word, last_word)
+        self.examples.append(Example(*common, answer.text, *span, has_whole_words=True))
 
     def report(self, path, what, log):
         """Says what was moved or left out; raises UserError if too much was left out."""
         report_several(self._with_several_answers, path, log)
-        num_answers = len(self.examples) + len(self.misplaced)
+        num_answers = len(self._misplaced) + len(self._placed)
         if self._moved:
             log(
                 "%s: %d of %d answers stand up to %d characters before their 'answer_start'; they "
@@ -148,4 +161,4 @@ class _Collected:
                 "once; the first place counts" % (path, self._ambiguous, num_answers)
             )
         fault = "not in the passage where the file says"
-        report_misplaced(self.misplaced, num_answers, path, what, log, fault)
+        report_misplaced(self._misplaced, self._placed, path, what, log, fault)

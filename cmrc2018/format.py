@@ -5,47 +5,36 @@ Its own form, where answers have no offsets::
     [{"context_id": "DEV_0", "context_text": "...", "title": "...", "qas": [
         {"query_id": "DEV_0_QUERY_0", "query_text": "...", "answers": ["...", "..."]}]}]
 
-and SQuAD's form, as squad/examples.py describes it.
+and SQuAD's form. Both go through the walk of squad/format.py.
 """
 
 import re
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import List
 
-from squad.format import BadShape, field
+from squad import format as squad_format
+from squad.format import Answer, Form, Node, Passage, Question
 
-_FORMAT = "CMRC 2018"
 # The ids of the published files: TRAIN_186_QUERY_0, DEV_0_QUERY_2, TRIAL_800_QUERY_0.
 _ID = re.compile(r"[A-Z]+_\d+_QUERY_\d+")
 
 
-class Answer(NamedTuple):
-    """A gold answer: its text, and where it starts in the passage if the file says so."""
-
-    text: str
-    offset: Optional[int]
-
-
-class Question(NamedTuple):
-    """A question as it stands in the file.
-
-    Attributes:
-        where: its place, for messages.
-        question_id: str.
-        text: the question.
-        passage: the passage's text.
-        answers: function without arguments -> list of Answer. It raises BadShape where there is
-            none; questions to be decoded need none.
-    """
-
-    where: str
-    question_id: str
-    text: str
-    passage: str
-    answers: Any
+def _bare_answers(node):
+    answers = []
+    for entry in node.items("answers"):
+        # The published data has numbers among its answers: 39764.0 was a date in a spreadsheet.
+        text = squad_format.as_text(entry.value)
+        if text is None:
+            entry.refuse("a text was expected here")
+        answers.append(Answer(text, None))
+    return answers
 
 
-def is_cmrc(document) -> bool:
+_OWN = Form("CMRC 2018", "context_text", "query_id", "query_text", _bare_answers)
+
+
+def is_cmrc(top: Node) -> bool:
     """Whether it is a file of CMRC 2018: in its own form, or with ids such as DEV_0_QUERY_0."""
+    document = top.value
     try:
         if isinstance(document, list):
             return "context_text" in document[0]
@@ -55,83 +44,33 @@ def is_cmrc(document) -> bool:
         return False
 
 
-def questions_of(document) -> Iterator[Question]:
-    """The questions of a document, in order.
+def questions_in(top: Node) -> List[Question]:
+    """The questions of a file in either form, in its order.
 
     Raises:
-        BadShape: it has neither form, or an id stands twice; the message says where.
+        UserError: neither form (says where), no question, or an id used twice.
     """
-    where_of_id: Dict[str, str] = {}
-    for question in _own_form(document) if isinstance(document, list) else _squads_form(document):
-        first = where_of_id.setdefault(question.question_id, question.where)
-        if first != question.where:
-            raise BadShape(
-                "%s: id %s is already that of %s" % (question.where, question.question_id, first)
+    if isinstance(top.value, list) and not squad_format.is_list_of_passages(top.value):
+        own = (Node(entry, "[%d]" % i, top.source, _OWN) for i, entry in enumerate(top.value))
+        passages = (Passage(node, number) for number, node in enumerate(own))
+    else:
+        squad_format.explain_other_form(top)
+        if not top.has("data"):
+            top.refuse(
+                "neither CMRC 2018's own form, a list of objects with 'context_text' and 'qas', "
+                "nor SQuAD's, an object with 'data'"
             )
-        yield question
+        passages = squad_format.passages_in(top)
+    return squad_format.collected(passages, top.source, _OWN.name)
 
 
-def _own_form(document):
-    for number, entry in enumerate(document):
-        where = "[%d]" % number
-        passage = field(entry, "context_text", str, where, _FORMAT)
-        for index, node in enumerate(field(entry, "qas", list, where, _FORMAT)):
-            here = "%s.qas[%d]" % (where, index)
-            yield Question(
-                here,
-                field(node, "query_id", str, here, _FORMAT),
-                field(node, "query_text", str, here, _FORMAT),
-                passage,
-                lambda node=node, here=here: _bare_answers(node, here),
-            )
+def answers_of(question: Question) -> List[Answer]:
+    """The gold answers of a question.
 
-
-def _bare_answers(node, where):
-    texts = _answers_in(node, where)
-    for number, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise BadShape("%s.answers[%d]: a text was expected here" % (where, number))
-    return [Answer(text, None) for text in texts]
-
-
-def _squads_form(document):
-    for number, article in enumerate(_data_of(document)):
-        where = "data[%d]" % number
-        for index, paragraph in enumerate(field(article, "paragraphs", list, where)):
-            here = "%s.paragraphs[%d]" % (where, index)
-            passage = field(paragraph, "context", str, here)
-            for count, node in enumerate(field(paragraph, "qas", list, here)):
-                place = "%s.qas[%d]" % (here, count)
-                yield Question(
-                    place,
-                    field(node, "id", str, place),
-                    field(node, "question", str, place),
-                    passage,
-                    lambda node=node, place=place: _placed_answers(node, place),
-                )
-
-
-def _data_of(document):
-    if not isinstance(document, dict) or "data" not in document:
-        raise BadShape(
-            "the top level: neither CMRC 2018's own form, a list of objects with 'context_text' "
-            "and 'qas', nor SQuAD's, an object with 'data'"
-        )
-    return field(document, "data", list, "the top level")
-
-
-def _placed_answers(node, where) -> List[Answer]:
-    answers = []
-    for number, answer in enumerate(_answers_in(node, where)):
-        here = "%s.answers[%d]" % (where, number)
-        text = field(answer, "text", str, here)
-        offset = field(answer, "answer_start", int, here) if "answer_start" in answer else None
-        answers.append(Answer(text, offset))
-    return answers
-
-
-def _answers_in(node, where):
-    answers = field(node, "answers", list, where, _FORMAT)
+    Raises:
+        UserError: there is none, or one is no text.
+    """
+    answers = question.answers()
     if not answers:
-        raise BadShape("%s: 'answers' is empty; CMRC 2018 answers every question" % where)
+        question.refuse("'answers' is empty; CMRC 2018 answers every question")
     return answers

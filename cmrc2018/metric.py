@@ -16,7 +16,8 @@ from typing import List, NamedTuple, Tuple
 import numpy as np
 
 import squad.metric
-from cmrc2018.format import questions_of
+from cmrc2018.format import answers_of
+from common.command_line import UserError
 from squad.metric import Scores
 
 # The signs that the published script removes. It lists the ellipsis as the two characters "……",
@@ -59,6 +60,9 @@ def _tokenizer():
     return NLTKWordTokenizer()
 
 
+_DECIMALS = 3
+
+
 class _Gold(NamedTuple):
     """A gold answer: its bare text, and its segments in a matcher, indexed once."""
 
@@ -98,14 +102,10 @@ class DevelopmentSet(squad.metric.DevelopmentSet):
     The attributes and methods are those of squad.metric.DevelopmentSet.
     """
 
-    format_name = "CMRC 2018"
-
     @staticmethod
-    def questions(document):
-        """Yields (where in the file, question id, texts of the gold answers)."""
-        for question in questions_of(document):
-            texts = [answer.text for answer in question.answers()]
-            yield question.where, question.question_id, texts
+    def gold_texts(question):
+        """The texts of a question's gold answers; UserError if there are none."""
+        return [answer.text for answer in answers_of(question)]
 
     def score_those_there(self, predictions):
         """As ``score``, with 0 for questions without a prediction, and no error.
@@ -125,3 +125,53 @@ class DevelopmentSet(squad.metric.DevelopmentSet):
     def compared(text, golds):
         """(exact match, F1) of a predicted text."""
         return _score(bare(text), golds)
+
+
+def evaluation(development, predictions, source, log):
+    """The metric of a prediction file, as the published script prints it.
+
+    Questions without a prediction count as wrong and are named; predictions for unknown questions
+    are passed over.
+
+    Args:
+        development: DevelopmentSet.
+        predictions: dict question id -> predicted text.
+        source: where they are from, for messages.
+        log: takes lines about what does not fit.
+
+    Returns:
+        dict ``AVERAGE``, ``F1``, ``EM`` (percent, three decimals), ``TOTAL``, ``SKIP``.
+
+    Raises:
+        UserError: no prediction is for any of the questions.
+    """
+    known = set(development.question_ids)
+    unknown = sum(key not in known for key in predictions)
+    if unknown == len(predictions):
+        raise UserError(
+            "%s has no answer to any question of %s; give the data file that was decoded"
+            % (source, development.path)
+        )
+    if unknown:
+        log(
+            "NOTE: %d predictions are for questions that are not in %s; they are left out"
+            % (unknown, development.path)
+        )
+    skipped = [key for key in development.question_ids if key not in predictions]
+    for key in skipped:
+        log("no prediction for question %s" % key)
+    return _summary(development.score_those_there(predictions), len(skipped))
+
+
+def _summary(scores, num_skipped):
+    total = len(scores.exact)
+    # Added up one by one in the data's order: numpy's sum may differ in the last digit.
+    f1 = 100.0 * sum(scores.f1.tolist()) / total
+    exact = 100.0 * sum(scores.exact.tolist()) / total
+    return {
+        "AVERAGE": round((exact + f1) / 2, _DECIMALS),
+        "F1": round(f1, _DECIMALS),
+        "EM": round(exact, _DECIMALS),
+        "TOTAL": total,
+        "SKIP": num_skipped,
+    }

@@ -163,7 +163,7 @@ def check_is_itself(content, path, what="file"):
         path, what: for the message.
 
     Raises:
-        UserError: nothing is in it, or it is a Git LFS pointer or an HTML page.
+        UserError: nothing is in it, or it is a Git LFS pointer or a web page.
     """
     start = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1000].lower()
     if not start:
@@ -175,8 +175,8 @@ def check_is_itself(content, path, what="file"):
         )
     if start.startswith(_PAGES):
         raise UserError(
-            "%s: %s is an HTML page, such as a site sends to ask for a login, not the file itself; "
-            "download it again" % (what, path)
+            "%s: %s is a web page (HTML), such as a site sends to ask for a login, not the file "
+            "itself; download it again" % (what, path)
         )
 
 

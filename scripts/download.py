@@ -22,6 +22,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from common import command_line, files
 from common.command_line import UserError
+from squad.format import open_file, questions_in
 
 # What a BERT of google-research's format consists of; vocab.txt and the rest lie side by side.
 BERT_FILES = (
@@ -61,16 +62,7 @@ def main(argv=None):
 
 def check_questions(path, expected):
     """Raises UserError unless the file is a data set of SQuAD with that many questions."""
-    _refuse_a_page(path)
-    document = files.read_json(path, "SQuAD")
-    try:
-        count = sum(
-            len(paragraph["qas"])
-            for article in document["data"]
-            for paragraph in article["paragraphs"]
-        )
-    except (TypeError, KeyError):
-        raise UserError("%s: is JSON, but not SQuAD's" % path)
+    count = len(questions_in(open_file(path, "SQuAD")))
     if count != expected:
         raise UserError(
             "%s: holds %s questions, not %s" % (path, "{:,}".format(count), "{:,}".format(expected))
@@ -88,7 +80,8 @@ def unpack_bert(path, directory):
     Raises:
         UserError: no zip file, a damaged one, or no BERT in it.
     """
-    _refuse_a_page(path)
+    with open(path, "rb") as stream:
+        files.check_is_itself(stream.read(1000), path, "BERT")
     directory = os.path.abspath(directory)
     try:
         with zipfile.ZipFile(path) as archive, _temporary_directory(directory) as temporary:
@@ -127,14 +120,6 @@ def _temporary_directory(beside):
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _refuse_a_page(path):
-    """Networks that want a login, and proxies, answer any request with a page of their own."""
-    with open(path, "rb") as stream:
-        start = stream.read(1000).lstrip().lower()
-    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
-        raise UserError("%s: is a web page, not the file" % path)
 
 
 def fetch_rest(url, path):

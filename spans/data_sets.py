@@ -12,10 +12,11 @@ import cmrc2018.examples
 import cmrc2018.format
 import cmrc2018.metric
 import squad.examples
+import squad.format
 import squad.metric
 import tokenization
-from common import files
 from common.command_line import UserError
+from common.progress import say
 
 
 class DataSet(NamedTuple):
@@ -23,6 +24,7 @@ class DataSet(NamedTuple):
 
     Attributes:
         title: its name for people.
+        questions_in: see squad.format.questions_in.
         read_examples: see squad.examples.read_examples.
         metric: the class that scores it; see squad.metric.DevelopmentSet.
         joins_words: whether the words of an answer are joined without spaces.
@@ -31,6 +33,7 @@ class DataSet(NamedTuple):
     """
 
     title: str
+    questions_in: Callable[..., list]
     read_examples: Callable[..., list]
     metric: Callable[..., Any]
     joins_words: bool = False
@@ -39,16 +42,20 @@ class DataSet(NamedTuple):
 
 
 _CJK = re.compile("[%s]" % tokenization.CJK)
+# Of how many questions the passages are looked at to tell the language.
+_PASSAGES_READ = 20
 
 _DATA_SETS = {
     "squad": DataSet(
         title="SQuAD",
+        questions_in=squad.format.questions_in,
         read_examples=squad.examples.read_examples,
         metric=squad.metric.DevelopmentSet,
         has_null_answers=True,
     ),
     "cmrc2018": DataSet(
         title="CMRC 2018",
+        questions_in=cmrc2018.format.questions_in,
         read_examples=cmrc2018.examples.read_examples,
         metric=cmrc2018.metric.DevelopmentSet,
         joins_words=True,
@@ -74,29 +81,29 @@ def named(name: str, what="--dataset") -> DataSet:
 
 def read_examples(name, path, is_training, version_2, what, log):
     """The questions in a file; see squad.examples.read_examples."""
-    data_set = named(name)
-    examples = data_set.read_examples(path, is_training, version_2, what=what, log=log)
-    if not data_set.joins_words and _is_chinese(examples):
+    examples = named(name).read_examples(path, is_training, version_2, what=what, log=log)
+    _note_on_language(name, [example.passage for example in examples[:_PASSAGES_READ]], path, log)
+    return examples
+
+
+def _note_on_language(name, passages, path, log):
+    """Says so where a third of the characters are Chinese and the rules are not made for it."""
+    text = "".join(passages)
+    if not named(name).joins_words and 3 * len(_CJK.findall(text)) > len(text):
         log(
             "NOTE: %s is Chinese, whose words --dataset=%s does not tell apart; say "
             "--dataset=cmrc2018" % (path, name)
         )
-    return examples
 
 
-def _is_chinese(examples):
-    """Whether a third of the characters of the first passages are Chinese."""
-    text = "".join(example.passage for example in examples[:20])
-    return 3 * len(_CJK.findall(text)) > len(text)
-
-
-def development_set(path, name: Optional[str] = None, what="data file"):
+def development_set(path, name: Optional[str] = None, what="data file", log=say):
     """The gold answers in a file, ready to score predictions with the data set's own metric.
 
     Args:
         path: the JSON file.
         name: the data set's name; None tells it from the file (cmrc2018.format.is_cmrc).
         what: what to call the file in an error: a flag or an argument.
+        log: takes a line where the data set's rules do not suit the language.
 
     Returns:
         An object with the interface of squad.metric.DevelopmentSet.
@@ -104,7 +111,24 @@ def development_set(path, name: Optional[str] = None, what="data file"):
     Raises:
         UserError: an unknown name, or a file that is not of that data set.
     """
+    top = squad.format.open_file(path, what)
     if name is None:
-        is_cmrc = cmrc2018.format.is_cmrc(files.read_json(path, what))
-        name = "cmrc2018" if is_cmrc else DEFAULT
-    return named(name).metric(path, what)
+        name = "cmrc2018" if cmrc2018.format.is_cmrc(top) else DEFAULT
+    data_set = named(name)
+    questions = data_set.questions_in(top)
+    development = data_set.metric(questions, path)
+    # A score needs no passage, so that a file may have none.
+    read = [question.passage for question in questions[:_PASSAGES_READ]]
+    _note_on_language(name, [passage.text for passage in read if passage.has_text], path, log)
+    return development
+
+
+def reads_cls(development):
+    """Whether answers to these questions depend on the scores of [CLS], whatever they are."""
+    limits_spans = any(
+        data_set.limits_spans
+        for data_set in _DATA_SETS.values()
+        if data_set.metric is type(development)
+    )
+    # Scores within limits are shares of a whole that [CLS] is part of.
+    return limits_spans or not development.has_answer.all()

@@ -1,14 +1,4 @@
-"""SQuAD's JSON -> Example: one question with its passage and, in training, its answer.
-
-Versions 1.1 and 2.0 of Rajpurkar et al. (2016, 2018)::
-
-    {"data": [{"paragraphs": [{"context": "...", "qas": [
-        {"id": "...", "question": "...", "is_impossible": false,
-         "answers": [{"text": "...", "answer_start": 17}]}]}]}]}
-
-A user's own file is often a little different, so that every field is checked before it is used and
-an error says where it stands.
-"""
+"""SQuAD's questions -> Example: one question with its passage and, in training, its answer."""
 
 import bisect
 import dataclasses
@@ -16,10 +6,11 @@ import os
 import re
 from typing import List, Optional
 
-from common import files
 from common.command_line import UserError
 from common.progress import progress, say
-from squad.format import BadShape, field
+from squad import format as squad_format
+from squad import offsets
+from squad.format import Answer
 
 # Passages are split at these only; a no-break space, say, stays inside its word. So does the
 # published code, and the answers it writes are made of these words.
@@ -43,6 +34,8 @@ class Example:
             None in prediction.
         end_word: index of the answer's last word; else as start_word.
         is_impossible: whether the question is unanswerable; read in training only, else False.
+        has_whole_words: whether the answer is all pieces of its words, rather than the fewest that
+            read like ``answer_text``.
     """
 
     question_id: str
@@ -53,13 +46,14 @@ class Example:
     start_word: Optional[int] = None
     end_word: Optional[int] = None
     is_impossible: bool = False
+    has_whole_words: bool = False
 
 
 def read_examples(path, is_training, version_2, what="--predict_file", log=say):
     """Reads a data set.
 
     Args:
-        path: a JSON file of SQuAD's format.
+        path: a JSON file of SQuAD's form; see squad/format.py.
         is_training: whether to read the answers. A question with several (the format of
             development sets) keeps the first. One whose offset does not hold its answer is left
             out and counted.
@@ -71,117 +65,120 @@ def read_examples(path, is_training, version_2, what="--predict_file", log=say):
         A list of Example, in the order of the file.
 
     Raises:
-        UserError: no JSON; not SQuAD's shape (says where); no question at all; a question id used
-            twice; in training, a question without an answer, an unanswerable one where version_2
-            is False, or more than a tenth of the answers not at their offset.
+        UserError: no JSON; not SQuAD's form (says where); no question at all; a question id used
+            twice; an unanswerable question where version_2 is False; in training, a question
+            without an answer, or more than a tenth of the answers not at their offset.
     """
-    document = files.read_json(path, what)
-    reader = _Reader(is_training, version_2)
-    label = "reading " + os.path.basename(str(path))
-    try:
-        articles = field(document, "data", list, "the top level")
-        for number, article in enumerate(progress(articles, label, unit="article")):
-            reader.read_article(article, "data[%d]" % number)
-    except BadShape as error:
-        hint = "; for CMRC 2018 say --dataset=cmrc2018" if isinstance(document, list) else ""
-        raise UserError("%s: %s: %s%s" % (what, path, error, hint))
-    if not reader.answers and not reader.examples:
-        raise UserError("%s: %s has no question in it; give a SQuAD file" % (what, path))
-    _report(reader, path, what, log)
-    return reader.examples
-
-
-class _Reader:
-    """Collects the examples and what has to be said about them."""
-
-    def __init__(self, is_training, version_2):
-        self.examples = []
-        self.answers = 0
-        self.misplaced = []  # where in the file, and the id
-        self.with_several_answers = 0
-        self._is_training, self._version_2 = is_training, version_2
-        self._where_of_id = {}
-
-    def read_article(self, article, where):
-        """Reads one entry of ``data``."""
-        for number, paragraph in enumerate(field(article, "paragraphs", list, where)):
-            here = "%s.paragraphs[%d]" % (where, number)
-            passage = _Passage(field(paragraph, "context", str, here))
-            for index, question in enumerate(field(paragraph, "qas", list, here)):
-                self._read_question(question, passage, "%s.qas[%d]" % (here, index))
-
-    def _read_question(self, question, passage, where):
-        text = field(question, "question", str, where)
-        question_id = field(question, "id", str, where)
-        first = self._where_of_id.setdefault(question_id, where)
-        if first != where:
-            raise BadShape("%s: id %s is already that of %s" % (where, question_id, first))
-        common = (question_id, text, passage.text, passage.words)
-        if not self._is_training:
-            self.examples.append(Example(*common))
-        elif self._is_impossible(question, where):
-            self.examples.append(Example(*common, "", -1, -1, True))
+    questions = squad_format.questions_in(squad_format.open_file(path, what))
+    if not version_2:
+        _refuse_unanswerable(questions, is_training)
+    collected = _Collected(version_2)
+    for question in progress(questions, reading(path), unit="question"):
+        if is_training:
+            collected.add_with_answer(question)
         else:
-            answer, offset = self._first_answer(question, where)
-            self.answers += 1
-            span = passage.words_of(answer, offset)
-            if span is None:
-                self.misplaced.append((where, question_id))
-            else:
-                self.examples.append(Example(*common, answer, span[0], span[1], False))
+            collected.add(question)
+    report_several(collected.with_several_answers, path, log)
+    # Where none seems to have an answer the file keeps them secret.
+    if version_2 and 0 < collected.unanswerable < len(questions):
+        numbers = (len(questions), collected.unanswerable)
+        log("%s: %d questions, %d of them unanswerable" % (path, *numbers))
+    report_misplaced(collected.misplaced, collected.placed, path, what, log)
+    return collected.examples
 
-    def _is_impossible(self, question, where):
-        if "is_impossible" not in question:
-            return False
-        is_impossible = field(question, "is_impossible", bool, where)
-        if is_impossible and not self._version_2:
-            raise BadShape(
-                "%s is an unanswerable question of SQuAD 2.0; use --version_2_with_negative=True"
-                % where
-            )
-        return is_impossible
 
-    def _first_answer(self, question, where):
-        answers = field(question, "answers", list, where)
-        if not answers:
-            raise BadShape("%s: 'answers' is empty; training needs an answer" % where)
+def reading(path):
+    """What a progress bar says while a file is read."""
+    return "reading " + os.path.basename(str(path))
+
+
+def _refuse_unanswerable(questions, is_training):
+    """Raises UserError if there are questions that only SQuAD 2.0's rules can score.
+
+    Where no question lists an answer the file keeps them secret; it can be decoded.
+    """
+    is_known = is_training or any(q.lists_answers and q.answers() for q in questions)
+    for question in questions:
+        if question.is_impossible:
+            fault = "an unanswerable question of SQuAD 2.0"
+        elif is_known and (is_training or question.lists_answers) and not question.answers():
+            fault = "'answers' is empty, as for an unanswerable question of SQuAD 2.0"
+        else:
+            continue
+        question.refuse(fault + "; use --version_2_with_negative=True")
+
+
+class _Collected:
+    """The examples and what has to be said about them."""
+
+    def __init__(self, version_2):
+        self._version_2 = version_2
+        self.examples = []
+        self.misplaced = []  # (Question, Answer)
+        self.placed = []
+        self.with_several_answers = self.unanswerable = 0
+        self._passages = {}  # text -> _Passage
+
+    def add(self, question):
+        """Makes the Example of a question that is to be decoded."""
+        if question.lists_answers:
+            # What they could not be scored by should show now, not after hours of decoding.
+            self.unanswerable += question.is_unanswerable
+        self.examples.append(Example(*self._common(question)))
+
+    def add_with_answer(self, question):
+        """Makes the Example of a training question, unless its answer is not where it should be."""
+        common = self._common(question)
+        if self._version_2 and question.is_unanswerable:
+            self.unanswerable += 1
+            self.examples.append(Example(*common, "", -1, -1, True))
+            return
+        answers = question.answers()
         self.with_several_answers += len(answers) > 1
-        here = where + ".answers[0]"
-        return field(answers[0], "text", str, here), field(answers[0], "answer_start", int, here)
+        if answers[0].start is None:
+            question.refuse("answers[0] has no 'answer_start', which training needs")
+        answer = answers[0].trimmed()
+        passage = self._passages[question.passage.text]
+        # The offset may be that of the white space before the answer, or of the answer's own start.
+        span = passage.words_of(answer) or passage.words_of(Answer(answer.text, answers[0].start))
+        if span is None:
+            self.misplaced.append((question, answer))
+        else:
+            self.placed.append((question, answer))
+            self.examples.append(Example(*common, answer.text, *span, False))
+
+    def _common(self, question):
+        text = question.passage.text
+        if text not in self._passages:
+            self._passages[text] = _Passage(text)
+        return question.question_id, question.text, text, self._passages[text].words
 
 
 class _Passage:
     """A passage's words and where they start, found once for all its questions."""
 
     def __init__(self, text):
-        self.text = text
+        self._length = len(text)
         matches = list(_WORD.finditer(text))
         self.words = [match.group() for match in matches]
         self._starts = [match.start() for match in matches]
 
-    def words_of(self, answer, offset):
-        """The answer's first and last word, or None if the answer is not there.
+    def words_of(self, answer):
+        """The first and last word of a trimmed answer, or None if it is not there.
 
         In ``(1895-1943).`` the answer ``1895`` at offset 1 is within word 0: ``(0, 0)``.
         """
-        wanted = " ".join(answer.split())
-        last = offset + len(answer) - 1
-        if not wanted or offset < 0 or last >= len(self.text):
+        last = answer.start + len(answer.text) - 1
+        if not answer.text or answer.start < 0 or last >= self._length:
             return None
-        first_word, last_word = self._word_at(offset), self._word_at(last)
+        span = self._word_at(answer.start), self._word_at(last)
         # Both sides are split anew: an answer may hold a no-break space, where words are not cut.
-        held = " ".join(" ".join(self.words[first_word : last_word + 1]).split())
-        return (first_word, last_word) if wanted in held else None
+        held = " ".join(" ".join(self.words[span[0] : span[1] + 1]).split())
+        return span if " ".join(answer.text.split()) in held else None
 
     def _word_at(self, offset):
         """The word at a character; at white space, the word before it (the first has none)."""
         return max(0, bisect.bisect_right(self._starts, offset) - 1)
-
-
-def _report(reader, path, what, log):
-    """Says what was left out; raises UserError if that is too much."""
-    report_several(reader.with_several_answers, path, log)
-    report_misplaced(reader.misplaced, reader.answers, path, what, log)
 
 
 def report_several(count, path, log):
@@ -191,12 +188,11 @@ def report_several(count, path, log):
         log("%s: %s" % (path, told))
 
 
-def report_misplaced(misplaced, num_answers, path, what, log, fault="not at their 'answer_start'"):
-    """Says whose answers are not where the file says.
+def report_misplaced(misplaced, placed, path, what, log, fault="not at their 'answer_start'"):
+    """Says whose answers are not where the file says, and how they may have been counted.
 
     Args:
-        misplaced: list of (where in the file, question id).
-        num_answers: of all answers.
+        misplaced, placed: lists of (Question, Answer): these, and the others.
         path, what, log: as in read_examples.
         fault: what is wrong with them.
 
@@ -205,12 +201,14 @@ def report_misplaced(misplaced, num_answers, path, what, log, fault="not at thei
     """
     if not misplaced:
         return
+    total = len(misplaced) + len(placed)
+    first = misplaced[0][0]
     told = "%d of %d answers are %s (the first is that of %s, id %s)" % (
-        len(misplaced),
-        num_answers,
-        fault,
-        *misplaced[0],
-    )
-    if len(misplaced) > _MOST_SKIPPED * num_answers:
-        raise UserError("%s: %s: %s; mend the offsets" % (what, path, told))
-    log("%s: %s; their questions are left out" % (path, told))
+        len(misplaced), total, fault, first.where, first.question_id,
+    )  # fmt: skip
+    hint = offsets.hint(misplaced, placed)
+    if len(misplaced) > _MOST_SKIPPED * total:
+        raise UserError(
+            "%s: %s: %s; %s" % (what, path, told, hint or "mend the offsets or the texts")
+        )
+    log("%s: %s; their questions are left out%s" % (path, told, hint and "; " + hint))

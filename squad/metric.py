@@ -14,13 +14,13 @@ import json
 import math
 import re
 import string
-from typing import NamedTuple
+from typing import List, NamedTuple
 
 import numpy as np
 
 from common import files
 from common.command_line import UserError
-from squad.format import BadShape, field
+from squad.format import Question
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -58,43 +58,32 @@ class _Gold(NamedTuple):
 class DevelopmentSet:
     """The questions of a data set with their gold answers, ready to score prediction files.
 
-    Another data set's metric may derive from it: ``questions``, ``prepared`` and ``compared`` say
-    what its file looks like and how a text is scored.
+    Another data set's metric may derive from it: ``gold_texts``, ``prepared`` and ``compared`` say
+    how a text is scored.
 
     Attributes:
         path: the file.
-        question_ids: list of str, in the order of the file.
+        questions: list of squad.format.Question, in the order of the file.
+        question_ids: their ids.
         has_answer: bool ``[questions]``; False for the unanswerable questions of SQuAD 2.0.
     """
 
-    format_name = "SQuAD"
-
-    def __init__(self, path, what="data file"):
-        """Reads the file.
+    def __init__(self, questions: List[Question], path):
+        """Reads the gold answers.
 
         Args:
-            path: the JSON file.
-            what: what to call it in an error: a flag or an argument.
+            questions: as squad.format.questions_in gives them.
+            path: the file they are from, for messages.
 
         Raises:
-            UserError: no JSON; not the data set's shape (says where); no question; a repeated id.
+            UserError: a question without a list of answers, or with one that is none.
         """
         self.path = str(path)
-        answers = {}
-        try:
-            for where, question_id, texts in self.questions(files.read_json(path, what)):
-                if question_id in answers:
-                    raise BadShape("%s: the id %s was used before" % (where, question_id))
-                answers[question_id] = texts
-        except BadShape as error:
-            raise UserError("%s: %s: %s" % (what, path, error))
-        if not answers:
-            raise UserError(
-                "%s: %s has no question in it; give a %s file" % (what, path, self.format_name)
-            )
-        self.question_ids = list(answers)
-        self.has_answer = np.array([bool(texts) for texts in answers.values()])
-        self._golds = [self.prepared(texts) for texts in answers.values()]
+        self.questions = questions
+        self.question_ids = [question.question_id for question in questions]
+        texts = [self.gold_texts(question) for question in questions]
+        self.has_answer = np.array(list(map(bool, texts)))
+        self._golds = list(map(self.prepared, texts))
         self._known = [{} for _ in self._golds]  # per question: predicted text -> (exact, f1)
 
     def __len__(self):
@@ -144,9 +133,9 @@ class DevelopmentSet:
         )
 
     @staticmethod
-    def questions(document):
-        """Yields (where in the file, question id, texts of the gold answers)."""
-        return _questions(document)
+    def gold_texts(question):
+        """The texts of a question's gold answers."""
+        return [answer.text for answer in question.answers()]
 
     @staticmethod
     def prepared(texts):
@@ -185,11 +174,12 @@ def read_no_answer_probabilities(path, what="--na-prob-file"):
 
 
 def _read_by_question(path, what, is_good, kind):
-    values = files.read_json(path, what)
+    form = 'one object, {"question id": %s, ...}' % kind
+    values = files.read_json(path, what, form)
     if not isinstance(values, dict):
-        raise UserError(
-            '%s: %s must hold one object, {"question id": %s, ...}' % (what, path, kind)
-        )
+        raise UserError("%s: %s must hold %s" % (what, path, form))
+    if isinstance(values.get("data"), list):
+        raise UserError("%s: %s is a data set, not %s" % (what, path, form))
     for key, value in values.items():
         if not is_good(value):
             raise UserError(
@@ -213,25 +203,36 @@ def _counted(ids, total):
     return len(ids), total, shown
 
 
-def _questions(document):
-    """Yields (where in the file, question id, texts of the gold answers)."""
-    for number, article in enumerate(_list_in(document, "data", "the top level")):
-        where = "data[%d]" % number
-        for index, paragraph in enumerate(_list_in(article, "paragraphs", where)):
-            here = "%s.paragraphs[%d]" % (where, index)
-            for count, question in enumerate(_list_in(paragraph, "qas", here)):
-                yield _question(question, "%s.qas[%d]" % (here, count))
+# Scores of a data set ---------------------------------------------------------------------------
 
 
-def _question(question, where):
-    question_id = field(question, "id", str, where)
-    answers = enumerate(_list_in(question, "answers", where))
-    texts = [field(answer, "text", str, "%s.answers[%d]" % (where, i)) for i, answer in answers]
-    return where, question_id, texts
+def summary(scores, has_answer):
+    """The metric in percent, as the official tool names it.
+
+    Args:
+        scores: Scores.
+        has_answer: bool ``[questions]``.
+
+    Returns:
+        dict ``exact``, ``f1``, ``total``, then the same with ``HasAns_`` and ``NoAns_`` for the
+        questions with and without an answer, where there are any.
+    """
+    result = _means(scores, np.ones_like(has_answer), "")
+    for prefix, chosen in (("HasAns_", has_answer), ("NoAns_", ~has_answer)):
+        if chosen.any():
+            result.update(_means(scores, chosen, prefix))
+    return result
 
 
-def _list_in(node, key, where):
-    return field(node, key, list, where)
+def _means(scores, chosen, prefix):
+    # Added up one by one in the data's order, as the official tool does: numpy's sum goes
+    # pairwise and may differ in the last digit.
+    total = int(chosen.sum())
+    return {
+        prefix + "exact": 100.0 * sum(scores.exact[chosen].tolist()) / total,
+        prefix + "f1": 100.0 * sum(scores.f1[chosen].tolist()) / total,
+        prefix + "total": total,
+    }
 
 
 # Scores of one answer ---------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from common import files
 from common.command_line import UserError
 from common.progress import say
 from maps.predictions import Folder, read_answers
-from maps.report.questions import QUESTION_WORDS, Question, question_word, read_questions
+from maps.report.questions import QUESTION_WORDS, Question, as_shown, question_word
 from maps.significance import compare, holm
 from spans import data_sets
 from zones.cells import BASELINE, NBEST, PREDICTIONS, file_name
@@ -227,7 +227,7 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
     folder = Folder(folder)
     baseline_file = _baseline_file(folder, baseline_file)
     development = data_sets.development_set(data_file, data_set)
-    passages, questions = read_questions(data_file)
+    passages, questions = as_shown(development.questions)
     baseline = read_answers(baseline_file, development, "baseline file")
     cells = {cell: read_answers(folder.file(cell), development) for cell in folder.present}
 

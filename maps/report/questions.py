@@ -1,12 +1,7 @@
 """The questions as a reader of the report sees them: passage, text, gold answers, question word."""
 
 import re
-from typing import List, NamedTuple, Tuple
-
-from cmrc2018.format import questions_of
-from common import files
-from common.command_line import UserError
-from squad.format import BadShape, field
+from typing import Dict, List, NamedTuple, Tuple
 
 # English forms, and Chinese ones as in CMRC 2018. A longer form stands before one that it begins
 # with: "how many" is not a "how". The pattern finds the leftmost of all in a question.
@@ -31,7 +26,7 @@ class Gold(NamedTuple):
     """A gold answer.
 
     Attributes:
-        text: as in the file.
+        text: as in the file, without white space around it.
         start: where it stands in the passage, in UTF-16 units as JavaScript counts them; -1 if it
             does not stand where the file says, or the file does not say.
     """
@@ -58,60 +53,36 @@ def question_word(text):
     return QUESTION_WORDS[match.lastindex - 1] if match else OTHER_WORD
 
 
-def read_questions(path, what="data file") -> Tuple[List[str], List[Question]]:
+def as_shown(questions) -> Tuple[List[str], List[Question]]:
     """The passages and the questions of a data set, in the order of its file.
 
+    Args:
+        questions: list of squad.format.Question.
+
     Raises:
-        UserError: no JSON, or not the shape of SQuAD or CMRC 2018 (says where).
+        UserError: a question or its passage has no text (says where).
     """
-    document = files.read_json(path, what)
-    # CMRC 2018 has a form of its own, a list, beside SQuAD's.
-    read = _in_cmrcs_form if isinstance(document, list) else _in_squads_form
-    try:
-        return read(document)
-    except BadShape as error:
-        raise UserError("%s: %s: %s" % (what, path, error))
+    passages: List[str] = []
+    numbers: Dict[int, int] = {}
+    shown = []
+    for question in questions:
+        passage = question.passage
+        if passage.number not in numbers:
+            # Each row of a table repeats its passage.
+            if not passages or passages[-1] != passage.text:
+                passages.append(passage.text)
+            numbers[passage.number] = len(passages) - 1
+        golds: Dict[str, Gold] = {}
+        for answer in (given.trimmed() for given in question.answers()):
+            golds.setdefault(answer.text, Gold(answer.text, _place(answer, passage.text)))
+        place = numbers[passage.number]
+        shown.append(Question(question.question_id, question.text, place, tuple(golds.values())))
+    return passages, shown
 
 
-def _in_squads_form(document):
-    passages, questions = [], []
-    for number, article in enumerate(field(document, "data", list, "the top level")):
-        where = "data[%d]" % number
-        for index, paragraph in enumerate(field(article, "paragraphs", list, where)):
-            here = "%s.paragraphs[%d]" % (where, index)
-            passages.append(field(paragraph, "context", str, here))
-            for count, qa in enumerate(field(paragraph, "qas", list, here)):
-                questions.append(_question(qa, passages, "%s.qas[%d]" % (here, count)))
-    return passages, questions
-
-
-def _in_cmrcs_form(document):
-    passages, questions = [], []
-    for question in questions_of(document):
-        if not passages or passages[-1] != question.passage:
-            passages.append(question.passage)
-        texts = dict.fromkeys(answer.text for answer in question.answers())
-        golds = tuple(Gold(text, -1) for text in texts)
-        questions.append(Question(question.question_id, question.text, len(passages) - 1, golds))
-    return passages, questions
-
-
-def _question(qa, passages, where):
-    golds = {}
-    for number, answer in enumerate(field(qa, "answers", list, where)):
-        text = field(answer, "text", str, "%s.answers[%d]" % (where, number))
-        golds.setdefault(text, Gold(text, _start(answer, text, passages[-1])))
-    return Question(
-        field(qa, "id", str, where),
-        field(qa, "question", str, where),
-        len(passages) - 1,
-        tuple(golds.values()),
-    )
-
-
-def _start(answer, text, passage):
-    start = answer.get("answer_start")
-    if not isinstance(start, int) or start < 0 or not passage.startswith(text, start):
+def _place(answer, passage):
+    start = answer.start
+    if start is None or start < 0 or not passage.startswith(answer.text, start):
         return -1
     # A character beyond U+FFFF, such as an emoji, is two units.
     return len(passage[:start].encode("utf-16-le", "surrogatepass")) // 2

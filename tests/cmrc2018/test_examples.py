@@ -161,9 +161,13 @@ def test_the_trial_data_is_read_whole(shared):
     assert len(examples) == 1002
     (line,) = log
     assert "5 of 1002 answers stand" in line
+    begin_with_a_sign = 0
     for example in examples:
         held = "".join(example.words[example.start_word : example.end_word + 1])
-        assert example.answer_text.replace(" ", "") in held
+        answer = example.answer_text.replace(" ", "")
+        begin_with_a_sign += answer[0] == "。" and answer not in held
+        assert answer.lstrip("。") in held
+    assert begin_with_a_sign == 1
 
 
 # The two forms ----------------------------------------------------------------------------------
@@ -225,7 +229,7 @@ WRONG = {
     "no passage": (changed(OWN, lambda d: d[2].pop("context_text")), "[2]: no 'context_text'"),
     "no id": (changed(OWN, lambda d: d[0]["qas"][1].pop("query_id")), "[0].qas[1]: no 'query_id'"),
     "answer not a text": (
-        changed(OWN, lambda d: d[0]["qas"][0].update(answers=[3])),
+        changed(OWN, lambda d: d[0]["qas"][0].update(answers=[None])),
         "[0].qas[0].answers[0]: a text was expected",
     ),
     "no answer": (
@@ -247,7 +251,7 @@ WRONG = {
                 answer_start="7"
             ),
         ),
-        "data[0].paragraphs[0].qas[0].answers[0]: 'answer_start' is not a number",
+        "data[0].paragraphs[0].qas[0].answers[0]: 'answer_start' is not a whole number",
     ),
 }
 

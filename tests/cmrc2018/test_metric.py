@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 import eval_cmrc2018
 import get_results
-from cmrc2018.metric import DevelopmentSet, bare, segments
+from cmrc2018.metric import bare, segments
 from maps.tables import read_results
+from spans import data_sets
 from tests.support import chinese
 from tests.support.refusals import refusal
 from zones.cells import BASELINE, cells_of, file_name
@@ -78,7 +79,7 @@ def test_segments_are_those_of_a_slow_reader(text):
 @given(st.lists(TEXTS, min_size=1, max_size=3), TEXTS)
 def test_scores_are_those_of_a_slow_reader(tmp_path_factory, answers, prediction):
     path = write_data(tmp_path_factory.getbasetemp() / "one.json", {"q": answers})
-    scores = DevelopmentSet(path).score({"q": prediction})
+    scores = data_sets.development_set(path, "cmrc2018").score({"q": prediction})
     assert (scores.exact[0], scores.f1[0]) == pytest.approx(slow_scores(answers, prediction))
 
 
@@ -95,9 +96,9 @@ def test_scores_are_those_of_a_slow_reader(tmp_path_factory, answers, prediction
     ],
 )
 def test_worked_examples(tmp_path, prediction, answer, exact, f1):
-    scores = DevelopmentSet(write_data(tmp_path / "d.json", {"q": [answer]})).score(
-        {"q": prediction}
-    )
+    scores = data_sets.development_set(
+        write_data(tmp_path / "d.json", {"q": [answer]}), "cmrc2018"
+    ).score({"q": prediction})
     assert (scores.exact[0], scores.f1[0]) == (exact, pytest.approx(f1))
 
 
@@ -105,9 +106,9 @@ def test_long_answers_of_few_characters_are_compared_whole(tmp_path):
     rng = random.Random(0)
     answer = "".join(rng.choice("甲乙丙") for _ in range(300))
     prediction = "丁" + answer[40:160]
-    scores = DevelopmentSet(write_data(tmp_path / "d.json", {"q": [answer]})).score(
-        {"q": prediction}
-    )
+    scores = data_sets.development_set(
+        write_data(tmp_path / "d.json", {"q": [answer]}), "cmrc2018"
+    ).score({"q": prediction})
     assert (scores.exact[0], scores.f1[0]) == pytest.approx(slow_scores([answer], prediction))
     assert scores.f1[0] == pytest.approx(2 * 120 / (121 + 300))
 
@@ -177,7 +178,9 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     main = eval_cmrc2018.main
     assert "no answer to any question" in refusal(capsys, main, data, other)
     assert "question a has 3" in refusal(capsys, main, data, bad)
-    assert "neither CMRC 2018's" in refusal(capsys, main, good, good)
+    assert "it looks like a prediction file" in refusal(capsys, main, good, good)
+    neither = write_predictions(tmp_path / "neither.json", {"questions": []})
+    assert "neither CMRC 2018's" in refusal(capsys, main, neither, good)
     assert "--out-file" in refusal(capsys, main, data, good, "--out-file", tmp_path / "no" / "x")
     assert "no.json" in refusal(capsys, main, tmp_path / "no.json", good)
 

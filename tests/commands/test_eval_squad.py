@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eval_squad
-from squad.metric import DevelopmentSet
+from spans import data_sets
+from squad import no_answer
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -146,11 +147,11 @@ def test_scores_are_those_of_a_naive_reference(questions):
 def test_scores_do_not_depend_on_the_files_scored_before(pairs, golds):
     with tempfile.TemporaryDirectory() as folder:
         path = write(folder, "dev.json", document({"q": golds, "r": ["the cat"]}))
-        together = DevelopmentSet(path)
+        together = data_sets.development_set(path)
         for q, r in pairs:
             predictions = {"q": q, "r": r}
             scores = together.score(predictions)
-            alone = DevelopmentSet(path).score(predictions)
+            alone = data_sets.development_set(path).score(predictions)
             np.testing.assert_array_equal(scores.exact, alone.exact)
             np.testing.assert_array_equal(scores.f1, alone.f1)
 
@@ -288,7 +289,7 @@ ROWS = st.lists(
 @given(ROWS.filter(lambda rows: any(has for _, has, _ in rows)))
 def test_average_precision_is_that_of_trying_every_threshold(rows):
     values, has_answer, na_probs = (np.array(column) for column in zip(*rows))
-    curve = eval_squad.precision_recall(values, has_answer, na_probs)
+    curve = no_answer.precision_recall(values, has_answer, na_probs)
     expected = naive_average_precision(
         *(column.tolist() for column in (values, has_answer, na_probs))
     )

@@ -85,11 +85,14 @@ def shaped(*questions):
         ({"data": [{}]}, ["data[0]: no 'paragraphs'"]),
         ({"data": [{"paragraphs": [{"context": ""}]}]}, ["data[0].paragraphs[0]: no 'qas'"]),
         (shaped({"answers": []}), ["data[1].paragraphs[0].qas[0]: no 'id'"]),
-        (shaped({"id": 7, "answers": []}), ["qas[0]: 'id' is not a text"]),
+        (shaped({"id": None, "answers": []}), ["qas[0]: 'id' is not a text"]),
         (shaped({"id": "q"}), ["qas[0]: no 'answers'"]),
         (shaped({"id": "q", "answers": [{}]}), ["qas[0].answers[0]: no 'text'"]),
         (shaped({"id": "q", "answers": [{"text": None}]}), ["answers[0]: 'text' is not a text"]),
-        (shaped(QUESTION_OK, QUESTION_OK), ["data[1].paragraphs[0].qas[1]", "id q", "before"]),
+        (
+            shaped(QUESTION_OK, QUESTION_OK),
+            ["data[1].paragraphs[0].qas[1]", "id q is already that of"],
+        ),
     ],
 )
 def test_refuses_other_data(paths, capsys, content, parts):
@@ -180,7 +183,8 @@ def test_refuses_other_options(paths, capsys, monkeypatch, options, parts):
         (["dev.json", "none.json"], "prediction file: there is no file none.json"),
         ([".", "predictions.json"], "data file: . is a directory"),
         (["dev.json"], "prediction_file"),
-        (["predictions.json", "dev.json"], "no 'data'"),
+        (["predictions.json", "dev.json"], "no 'data'; it looks like a prediction file"),
+        (["dev.json", "dev.json"], "dev.json is a data set, not one object"),
     ],
 )
 def test_refuses_other_paths(paths, capsys, monkeypatch, arguments, part):

@@ -14,7 +14,8 @@ import pytest
 import report
 from maps.figure import colour_of
 from maps.report import page
-from maps.report.questions import QUESTION_WORDS, question_word, read_questions
+from maps.report.questions import QUESTION_WORDS, as_shown, question_word
+from spans import data_sets
 from tests.support.refusals import refusal
 from tests.support.report_files import CELLS, NUM_LAYERS, Folder
 from zones.cells import BASELINE, NBEST, PREDICTIONS, Cell, file_name
@@ -174,7 +175,8 @@ def test_places_of_gold_answers_count_as_javascript_does(folder):
         {"text": "\U0001f600 gold"},
     ]
     folder.write()
-    passages, (question, *_) = read_questions(folder.data_file)
+    development = data_sets.development_set(folder.data_file)
+    passages, (question, *_) = as_shown(development.questions)
     assert passages[question.passage] == paragraph["context"]
     assert question.golds == (("gold", 5), ("\u00e9", -1), ("\U0001f600 gold", -1))
 

@@ -229,9 +229,9 @@ def test_a_part_of_another_file_is_fetched_again(download, server, tool, size):
         (b"\n  <HTML>Please log in</HTML>", "is a web page"),
         (data_set(1000)[:-50], "is not JSON"),
         (data_set(999), "holds 999 questions, not 1,000"),
-        (b'{"data": [{"paragraphs": 3}]}', "not SQuAD's"),
+        (b'{"data": [{"paragraphs": 3}]}', "data[0]: 'paragraphs' is not a list"),
         (b"[]", "not SQuAD's"),
-        (b"", "is not JSON"),
+        (b"", "is empty"),
     ],
     ids=["page", "upper-case page", "cut", "fewer", "other shape", "a list", "empty"],
 )

@@ -51,10 +51,11 @@ def test_prediction_reads_questions_and_no_answers(read):
     assert log == []
 
 
-def test_prediction_needs_no_answers_and_takes_unanswerable_questions(read):
-    asked = {"id": "q0", "question": "?", "is_impossible": True}
-    (example,), _ = read(document(asked))
-    assert example.is_impossible is False
+def test_prediction_needs_no_answers(read):
+    """The answers of test sets are kept secret."""
+    for more in ({}, {"answers": []}, {"answers": None}, {"is_impossible": False}):
+        (example,), log = read(document({"id": "q0", "question": "?", **more}))
+        assert (example.question_id, example.answer_text, log) == ("q0", None, [])
 
 
 @pytest.mark.parametrize(
@@ -89,9 +90,11 @@ def test_any_run_of_characters_is_found_in_its_words(tmp_path_factory, words, da
     asked = question(answers=[(passage[start:end], start)])
     path.write_text(json.dumps(document(asked, context=passage)))
     (example,) = read_examples(path, True, False)
-    # Naive: which word each character belongs to, white space to the word before.
+    # Naive: which word each character belongs to, and white space at the ends to none.
     word_of = [word for word, text in enumerate(words) for _ in text + " "]
-    assert (example.start_word, example.end_word) == (word_of[start], word_of[end - 1])
+    held = [word_of[i] for i in range(start, end) if passage[i] != " "]
+    assert (example.start_word, example.end_word) == (held[0], held[-1])
+    assert example.answer_text == passage[start:end].strip()
 
 
 def test_unanswerable_questions_of_version_2(read):
@@ -201,12 +204,14 @@ PLACE = "data[0].paragraphs[0].qas[0]"
         ({"data": {}}, "'data' is not a list"),
         ({"data": ["x"]}, "data[0]: not SQuAD's shape"),
         ({"data": [{"title": "x"}]}, "data[0]: no 'paragraphs'"),
-        ({"data": [{"paragraphs": [{"qas": []}]}]}, "data[0].paragraphs[0]: no 'context'"),
+        ({"data": [{"paragraphs": [{"qas": [question()]}]}]}, "paragraphs[0]: no 'context'"),
         ({"data": [{"paragraphs": [{"context": "x"}]}]}, "data[0].paragraphs[0]: no 'qas'"),
         (document(question(), context=3), "'context' is not a text"),
         (document(question("a"), without(question(), "question")), "qas[1]: no 'question'"),
         (document(without(question(), "id")), PLACE + ": no 'id'"),
-        (document({**question(), "id": 7}), PLACE + ": 'id' is not a text"),
+        (document({**question(), "id": None}), PLACE + ": 'id' is not a text"),
+        (document({**question(), "id": True}), PLACE + ": 'id' is not a text"),
+        (document({**question(), "id": float("nan")}), PLACE + ": 'id' is not a text"),
         (document(None), PLACE + ": not SQuAD's shape"),
         (document(question("a"), question("a")), "qas[1]: id a is already that of " + PLACE),
     ],
@@ -226,8 +231,7 @@ def test_files_of_another_shape_say_where(read, content, complaint, is_training)
         (question(answers=[]), ": 'answers' is empty"),
         ({**question(), "answers": "Lima"}, ": 'answers' is not a list"),
         ({**question(), "answers": [{"answer_start": 1}]}, ".answers[0]: no 'text'"),
-        ({**question(), "answers": [{"text": "x"}]}, ".answers[0]: no 'answer_start'"),
-        ({**question(), "answers": [{"text": "x", "answer_start": True}]}, "is not a number"),
+        ({**question(), "answers": [{"text": "x"}]}, ": answers[0] has no 'answer_start'"),
         (question(is_impossible="no"), ": 'is_impossible' is not a truth value"),
         (question(is_impossible=True), "use --version_2_with_negative=True"),
     ],
@@ -237,6 +241,16 @@ def test_training_checks_the_answers_as_well(read, wrong, complaint):
         UserError, match="--train_file: .*" + re.escape(PLACE) + ".*" + re.escape(complaint)
     ):
         read(document(wrong), is_training=True)
+
+
+@pytest.mark.parametrize(
+    "start", [float("nan"), float("inf"), None, "17", True, 17.5, [17], {}, -float("inf")]
+)
+@pytest.mark.parametrize("is_training", [False, True])
+def test_an_offset_is_a_whole_number(read, start, is_training):
+    complaint = re.escape(PLACE + ".answers[0]: 'answer_start' is not a whole number")
+    with pytest.raises(UserError, match=complaint):
+        read(document(question(answers=[("Lima", start)])), is_training)
 
 
 @pytest.mark.parametrize("content", [{"data": []}, document()])
