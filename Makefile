@@ -5,8 +5,10 @@ RUNTIME ?=
 # More arguments for pytest or the demo, such as ARGS="-k zones" or ARGS="--seed 2".
 ARGS ?=
 
+SETUP = TYPED='$(strip make $(MAKECMDGOALS) $(RUNTIME:%=RUNTIME=%))' bash scripts/setup_environment.sh
 PYTHON_HERE = $(shell bash scripts/setup_environment.sh --environment $(RUNTIME))/bin/python
-ENVIRONMENTS := .venv .venv-1.15 .venv-tf2 .venv-2.21
+# .python holds what FETCH_PYTHON=1 fetched.
+ENVIRONMENTS := .venv .venv-1.15 .venv-tf2 .venv-2.21 .python
 
 CACHES := .pytest_cache .ruff_cache .hypothesis
 
@@ -15,16 +17,15 @@ CACHES := .pytest_cache .ruff_cache .hypothesis
 
 help: ## Lists the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-17s%s\n", $$1, $$2 }'
-	@echo "With RUNTIME=1.15, 2.15 or 2.21: on that TensorFlow. With PYTHON=/path/to/python: on that interpreter."
+	@echo "With RUNTIME=1.15, 2.15 or 2.21: on that TensorFlow."
+	@echo "With PYTHON=/path/to/python: on that interpreter. With FETCH_PYTHON=1: on one that is fetched,"
+	@echo "where none is installed that will do."
 
 setup: ## Makes the Python environment in .venv, and nothing else.
-	@bash scripts/setup_environment.sh $(RUNTIME)
+	@$(SETUP) $(RUNTIME)
 
-# Both files, so that neither takes away what the other needs. pip leaves alone what is there.
 setup-ray: setup ## Adds Ray to it, for decoding on several machines.
-	@PIP_USER=0 $(PYTHON_HERE) -m pip install -q --disable-pip-version-check \
-		-r requirements.txt -r requirements-ray.txt
-	@echo "Ray is installed."
+	@$(SETUP) --ray $(RUNTIME)
 
 demo: setup ## Runs the whole protocol on a small data set made on the spot: a few minutes.
 	$(PYTHON_HERE) -m demo.run $(ARGS)

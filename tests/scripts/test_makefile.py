@@ -40,10 +40,7 @@ def make(machine):
         ("setup", []),
         (
             "setup-ray",
-            [
-                "-m pip install -q --disable-pip-version-check -r requirements.txt "
-                "-r requirements-ray.txt"
-            ],
+            ["-m pip freeze", "-m pip install -r requirements.txt -r requirements-ray.txt"],
         ),
     ],
 )
@@ -79,6 +76,15 @@ def test_a_runtime_that_the_default_environment_has_is_not_installed_again(make,
     assert [call.split()[1] for call in machine.calls()] == ["pytest"]
     assert make("setup", "RUNTIME=2.15").returncode == 0
     assert machine.calls()[0] == "-m venv .venv-tf2"
+
+
+@pytest.mark.parametrize("typed", [["demo"], ["test", "RUNTIME=2.21"], ["setup-ray"]])
+def test_a_refusal_names_what_was_typed(make, machine, typed):
+    (machine.bin / "python3.7").unlink()
+    (machine.bin / "python3.11").unlink()
+    refused = make(*typed)
+    assert refused.returncode != 0
+    assert "make " + " ".join(typed) + " PYTHON=/path/to/python" in refused.stderr
 
 
 def test_an_unknown_runtime(make):

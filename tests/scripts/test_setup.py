@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.support.false_machine import CREATED, Machine
+from tests.support.false_machine import CREATED, Machine, write_program
 
 
 @pytest.fixture
@@ -57,15 +57,16 @@ def test_conda(machine, where):
 def test_a_newer_one_is_found_behind_a_name_without_number(machine):
     python = machine.add_python("python3", "3.10.4")
     said = machine.which()
-    assert "Python 3.10.4 with TensorFlow 2.15, %s " % python in said
+    assert "Python 3.10.4 with TensorFlow 2.15.1, %s " % python in said
 
 
 def test_without_3_7_the_newest_of_the_others(machine):
     machine.add_python("python3.11", "3.11.2")
     python = machine.add_python("python3.12", "3.12.1")
-    machine.add_python("python3", "3.14.1")
+    newer = machine.add_python("python3", "3.14.1")
     said = machine.which()
-    assert "Python 3.12.1 with TensorFlow 2.21, %s " % python in said
+    assert newer + " is Python 3.14.1: TensorFlow has no package for it yet" in said
+    assert "Python 3.12.1 with TensorFlow 2.21.0, %s " % python in said
     assert "no Python 3.7 will do here" in said
 
 
@@ -74,8 +75,8 @@ def test_3_7_counts_only_where_its_tensorflow_has_wheels(machine, processor):
     old = machine.add_python("python3.7", "3.7.9", machine=processor)
     new = machine.add_python("python3.10", "3.10.9", machine=processor)
     said = machine.which()
-    assert "Python 3.10.9 with TensorFlow 2.15, %s " % new in said
-    assert "%s is for %s, where TensorFlow 1.15.3 cannot be installed" % (old, processor) in said
+    assert "Python 3.10.9 with TensorFlow 2.15.1, %s " % new in said
+    assert "%s is for %s (linux), where TensorFlow 1.15 cannot be" % (old, processor) in said
 
 
 def test_it_must_be_able_to_make_environments(machine):
@@ -98,29 +99,73 @@ def test_32_bits_are_too_few(machine):
 def test_tf2_wants_a_newer_one_although_there_is_3_7(machine):
     machine.add_python("python3.7", "3.7.9")
     python = machine.add_python(".pyenv/versions/3.10.13/bin/python", "3.10.13")
-    assert "Python 3.10.13 with TensorFlow 2.15, %s " % python in machine.which("tf2")
+    assert "Python 3.10.13 with TensorFlow 2.15.1, %s " % python in machine.which("tf2")
     assert "Python 3.7.9" in machine.which()
 
 
-def test_none_at_all_lists_the_ways_to_get_one(machine):
-    machine.add_python("python3", "3.14.0")
-    shim = machine.add_shim("python3.7")
+@pytest.mark.parametrize(
+    ("version", "runtime", "reason"),
+    [
+        ("3.14.0", [], "TensorFlow has no package for it yet"),
+        ("3.15.1", ["2.21"], "TensorFlow has no package for it yet"),
+        ("3.8.18", [], "too new for TensorFlow 1.15, too old for 2.15"),
+        ("3.6.9", [], "too old"),
+        ("3.12.3", ["2.15"], "it is for TensorFlow 2.21 (RUNTIME=2.21)"),
+        ("3.7.9", ["2.21"], "it is for TensorFlow 1.15 (RUNTIME=1.15)"),
+    ],
+)
+def test_none_that_will_do_says_what_is_there_and_the_ways_to_get_one(
+    machine, version, runtime, reason
+):
+    name = "python" + version.rpartition(".")[0]
+    python = machine.add_python(name, version)
+    refused = machine.set_up(*runtime)
+    assert refused.returncode == 2
+    assert "%s is Python %s: %s\n" % (python, version, reason) in refused.stderr
+    assert "conda create -y -n zones python=3." in refused.stderr
+    assert "PYTHON=/path/to/python" in refused.stderr
+    assert "apt" not in refused.stderr and "brew" not in refused.stderr  # There are none here.
+    last = refused.stderr.splitlines()[-1]
+    assert last.startswith("setup_environment.sh: found no Python 3.")
+    command = " ".join(["bash scripts/setup_environment.sh", *runtime])
+    assert last.endswith(": %s FETCH_PYTHON=1" % command)
+    assert sorted(os.listdir(str(machine.project))) == ["Makefile", "requirements.txt", "scripts"]
+
+
+def test_only_ways_that_this_machine_has_are_named(machine):
+    bash = shutil.which("bash")
+    write_program(machine.bin / "apt-cache", "#!%s\necho 'python3.12-venv - it'\n" % bash)
+    write_program(machine.bin / "brew", "#!%s\n" % bash)
     refused = machine.set_up()
     assert refused.returncode == 2
-    for way in ("pyenv install", "conda create", "apt install", "PYTHON=", shim):
-        assert way in refused.stderr
-    assert sorted(os.listdir(str(machine.project))) == [
-        "Makefile",
-        "requirements.txt",
-        "scripts",
-    ]
+    assert "    sudo apt-get install -y python3.12-venv\n" in refused.stderr
+    assert "    brew install python@3.13\n" in refused.stderr
+    assert "dnf" not in refused.stderr and "pyenv install" not in refused.stderr
+    # Without any Python there is nothing to fetch uv with.
+    assert "FETCH_PYTHON" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"kind": "free-threaded"}, "is a free-threaded Python"),
+        ({"kind": "PyPy"}, "is a PyPy Python"),
+        ({"system": "darwin"}, "is for x86_64 (darwin), where TensorFlow 2.21 cannot be installed"),
+        ({"machine": "riscv64"}, "is for riscv64 (linux), where TensorFlow 2.21 cannot be"),
+    ],
+)
+def test_what_tensorflow_has_no_packages_for(machine, facts, reason):
+    python = machine.add_python("python3.13", "3.13.1", **facts)
+    refused = machine.set_up()
+    assert refused.returncode == 2
+    assert "%s %s" % (python, reason) in refused.stderr
 
 
 def test_the_variable_decides(machine):
     machine.add_python("python3.7", "3.7.9")
     python = machine.add_python("mine/python", "3.9.5")
     said = machine.which(PYTHON=python)
-    assert "Python 3.9.5 with TensorFlow 2.15, %s " % python in said
+    assert "Python 3.9.5 with TensorFlow 2.15.1, %s " % python in said
     assert "PYTHON names it" in said
 
 
@@ -198,12 +243,23 @@ def test_changed_requirements_are_installed(machine):
         stream.write("more==1.0\n")
     again = machine.set_up()
     assert "requirements.txt has changed" in again.stdout
-    assert machine.calls() == CREATED[2:]
+    assert machine.calls() == ["-m pip freeze"] + CREATED[2:]
     assert machine.set_up().returncode == 0
     assert machine.calls() == []
 
 
-@pytest.mark.parametrize("failing", ["-m venv", "install pip==", "-r requirements", "tensorflow"])
+def test_a_tensorflow_of_the_users_stays_when_requirements_change(machine):
+    machine.add_python("python3.7", "3.7.9")
+    assert machine.set_up().returncode == 0
+    with (machine.project / "requirements.txt").open("a") as stream:
+        stream.write("more==1.0\n")
+    assert machine.set_up(FAKE_INSTALLED="tensorflow-gpu==1.15.3").returncode == 0
+    assert "-m pip install -r .venv/needed.txt" in machine.calls()
+    needed = (machine.project / ".venv/needed.txt").read_text()
+    assert "more==1.0" in needed and "\ntensorflow" not in needed
+
+
+@pytest.mark.parametrize("failing", ["-m venv", "pip==24.0", "-r requirements", "tensorflow"])
 def test_a_failure_shows_the_log_and_the_next_run_starts_anew(machine, failing):
     machine.add_python("python3.7", "3.7.9")
     failed = machine.set_up(FAKE_FAILS=failing, FAKE_SAYS="what pip said about it")
@@ -222,19 +278,42 @@ def test_a_failure_shows_the_log_and_the_next_run_starts_anew(machine, failing):
 @pytest.mark.parametrize(
     ("says", "hint"),
     [
+        ("Connection to the index timed out. (connect timeout=10)", "HTTPS_PROXY"),
         ("Failed to establish a new connection: Temporary failure in name resolution", "network"),
         ("ReadTimeoutError: Read timed out.", "network"),
         ("SSLError(SSLCertVerificationError: CERTIFICATE_VERIFY_FAILED)", "network"),
         ("OSError: [Errno 13] Permission denied: '/srv'", "no permission"),
         ("OSError: [Errno 28] No space left on device", "disk is full"),
         ("ERROR: No matching distribution found for tensorflow==1.15.3", "no package"),
-        ("ERROR: something else", "starts it again"),
+        ("ERROR: something else", "bash scripts/setup_environment.sh"),
     ],
 )
 def test_hints(machine, says, hint):
     machine.add_python("python3.7", "3.7.9")
     failed = machine.set_up(FAKE_FAILS="-r requirements", FAKE_SAYS=says)
     assert hint in failed.stderr.splitlines()[-1]
+    # Where only the network is at fault, what pip said about it is no help.
+    assert (len(failed.stderr.splitlines()) == 1) == ("network" in failed.stderr)
+
+
+@pytest.mark.parametrize("silent", ["pip==24.0", "-r requirements"])
+def test_an_index_that_does_not_answer_ends_in_one_line(machine, silent):
+    machine.add_python("python3.7", "3.7.9")
+    started = time.time()
+    failed = machine.set_up(FAKE_HANGS=silent, PATIENCE="4", SECONDS_BETWEEN_SIGNS="1")
+    assert time.time() - started < 20
+    assert failed.returncode == 1
+    (line,) = failed.stderr.splitlines()
+    assert "the package index did not answer" in line and "PIP_INDEX_URL" in line
+    assert "\n  1 s: + " in failed.stdout
+
+
+@pytest.mark.slow
+def test_one_that_is_only_slow_is_waited_for(machine):
+    machine.add_python("python3.7", "3.7.9")
+    done = machine.set_up(FAKE_SLOW="-r requirements", PATIENCE="3", SECONDS_BETWEEN_SIGNS="2")
+    assert done.returncode == 0, done.stderr
+    assert "  2 s: Downloading a large package" in done.stdout
 
 
 def stop_during(machine, command, how):

@@ -9,22 +9,26 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # What an interpreter is told when an environment is made.
 CREATED = [
     "-m venv .venv",
-    "-m pip install pip==24.0",
+    "-m pip install --retries 1 --timeout 10 pip==24.0",
     "-m pip install -r requirements.txt",
     "-c import tensorflow",
 ]
 # All that the set-up uses beside Python. A PATH of these alone has no interpreter on it.
-TOOLS = "bash cat rm mkdir mv cp ls find awk sed grep tail sleep dirname cmp env".split()
+TOOLS = "bash cat rm mkdir mv cp ls find awk sed grep tail sleep dirname cmp env uname".split()
 # Answers what the set-up asks an interpreter, and notes what it is told to do. FAKE_FAILS holds a
-# part of a command that fails, printing FAKE_SAYS; FAKE_HANGS one that never ends.
+# part of a command that fails, printing FAKE_SAYS; FAKE_HANGS one that never ends; FAKE_SLOW one
+# that takes some seconds after its first line; FAKE_INSTALLED is what pip has installed.
 FAKE_PYTHON = """#!{bash}
 note() {{ echo "$*" >> "$FAKE_CALLS"; }}
 case "$*" in
     *"$FAKE_FAILS"*) echo "$FAKE_SAYS"; exit 1 ;;
     *"$FAKE_HANGS"*) note "$*"; exec sleep 60 ;;
+    *"$FAKE_SLOW"*) echo "  Downloading a large package"; sleep 4 ;;
+    *"pip freeze") echo "$FAKE_INSTALLED" ;;
+    *"--target "*) mkdir -p "$9/bin"; cp "$FAKE_UV" "$9/bin/uv" ;;
 esac
 case "$1 $2" in
-    "-c "*base_prefix*) echo "{version} {machine} {bits} False {prefix}"; exit {probe_status} ;;
+    "-c "*base_prefix*) echo "{version} {machine} {system} {bits} {kind} False {prefix}"; exit {probe_status} ;;
     "-m venv") note "$*"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
     *) note "$*" ;;
 esac
@@ -52,7 +56,8 @@ class Machine:
             made.mkdir()
         for tool in TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool))
-        for name in ("scripts/setup_environment.sh", "requirements.txt", "Makefile"):
+        scripts = ("setup_environment.sh", "interpreters.sh", "fetch_python.sh")
+        for name in ("requirements.txt", "Makefile", *("scripts/" + name for name in scripts)):
             (self.project / name).parent.mkdir(exist_ok=True)
             shutil.copy(str(ROOT / name), str(self.project / name))
         self.environment = {
@@ -61,16 +66,29 @@ class Machine:
             "FAKE_CALLS": str(folder / "calls"),
             "FAKE_FAILS": "nothing at all",
             "FAKE_HANGS": "nothing at all",
+            "FAKE_SLOW": "nothing at all",
+            "FAKE_INSTALLED": "",
         }
         self._calls = folder / "calls"
 
-    def add_python(self, path, version, machine="x86_64", bits=64, probe_status=0):
+    def add_python(
+        self,
+        path,
+        version,
+        machine="x86_64",
+        bits=64,
+        probe_status=0,
+        kind="CPython",
+        system="linux",
+    ):
         """Puts a false interpreter there; a path without a slash is put on PATH. Returns it."""
         path = self.home / path if "/" in path else self.bin / path
         text = FAKE_PYTHON.format(
             bash=shutil.which("bash"),
             version=version,
             machine=machine,
+            system=system,
+            kind=kind,
             bits=bits,
             prefix="/opt/" + version,
             probe_status=probe_status,
