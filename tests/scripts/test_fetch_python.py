@@ -131,7 +131,7 @@ def test_on_a_terminal_it_asks(machine, answer):
     assert ("3.13.9" in said) == (answer == "y")
 
 
-# With the real uv, from a mirror of our own --------------------------------------------------------
+# With the real uv, from a mirror of our own -----------------------------------------------------
 
 
 def installed_python():

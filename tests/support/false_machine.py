@@ -28,7 +28,10 @@ case "$*" in
     *"--target "*) mkdir -p "$9/bin"; cp "$FAKE_UV" "$9/bin/uv" ;;
 esac
 case "$1 $2" in
-    "-c "*base_prefix*) echo "{version} {machine} {system} {bits} {kind} False {prefix}"; exit {probe_status} ;;
+    "-c "*base_prefix*)
+        echo "{version} {machine} {system} {bits} {kind} False {prefix}"
+        exit {probe_status}
+        ;;
     "-m venv") note "$*"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
     *) note "$*" ;;
 esac
