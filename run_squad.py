@@ -26,10 +26,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import dataclasses
 import sys
-import textwrap
 
 import tensorflow.compat.v1 as tf
-from absl import flags
 
 import tokenization
 from common import command_line, files
@@ -39,137 +37,11 @@ from modeling import BertConfig
 from running import checkpoints, cluster, machines, training
 from running import decoding as prediction
 from running import estimator as runtime
+from running.flags import help_text, parse
 from running.settings import Settings
 from spans import data_sets
 from zones.cells import BASELINE, Cell, cells_of
 from zones.masks import OFFERED_ZONES, ZONES
-
-
-def define_flags():
-    """The flags of this program, fresh, as absl.flags.FlagValues."""
-    defined = flags.FlagValues()
-
-    def string(name, default, text):
-        flags.DEFINE_string(name, default, text, flag_values=defined)
-
-    def boolean(name, default, text):
-        flags.DEFINE_bool(name, default, text, flag_values=defined)
-
-    def integer(name, default, text, lower=1):
-        flags.DEFINE_integer(name, default, text, lower_bound=lower, flag_values=defined)
-
-    def number(name, default, text, lower=None):
-        flags.DEFINE_float(name, default, text, lower_bound=lower, flag_values=defined)
-
-    _define_task_flags(string, boolean, integer)
-    _define_model_flags(string, boolean, integer, number)
-    _define_machine_flags(string, boolean, integer)
-    return defined
-
-
-def _define_task_flags(string, boolean, integer):
-    boolean("help", False, "Show this text.")
-    boolean("do_train", False, "Fine-tune on --train_file.")
-    boolean("do_predict", False, "Decode --predict_file: the baseline, or one masked cell.")
-    boolean("do_sweep", False, "Decode --predict_file: the baseline and every cell, in one go.")
-    string(
-        "mask_zone",
-        None,
-        "The zone to mask: %s. With --do_sweep, several may be given, separated by commas, and "
-        "the default is %s." % (", ".join(OFFERED_ZONES), ",".join(ZONES)),
-    )
-    integer(
-        "mask_layer",
-        None,
-        "The layer to mask it in, from 0. Without it, --do_predict masks every layer at once and "
-        "--do_sweep decodes one cell per layer.",
-        lower=0,
-    )
-    string(
-        "dataset",
-        data_sets.DEFAULT,
-        "Whose rules: %s. SQuAD's are for any language written with spaces between words, "
-        "CMRC 2018's for Chinese." % " or ".join(data_sets.NAMES),
-    )
-    string("train_file", None, "Training questions: JSON in the data set's format.")
-    string("predict_file", None, "Questions to decode: JSON in the data set's format.")
-    string("output_dir", None, "Where checkpoints are written, and read for decoding.")
-    string("prediction_dir", None, "Where prediction files go; by default --output_dir.")
-    boolean("write_nbest", False, "With --do_sweep: n-best files for the masked cells too.")
-    boolean("overwrite", False, "Decode again what is complete.")
-
-
-def _define_model_flags(string, boolean, integer, number):
-    string("vocab_file", None, "The vocabulary, one word piece to a line.")
-    string("bert_config_file", None, "The model's shape: bert_config.json.")
-    string("init_checkpoint", None, "A pre-trained BERT to start from: .../bert_model.ckpt.")
-    boolean("do_lower_case", True, "Lower-case the text: True for uncased models only.")
-    boolean("version_2_with_negative", False, "SQuAD 2.0: some questions have no answer.")
-    integer("max_seq_length", 384, "The most tokens in a window.")
-    integer("doc_stride", 128, "How far a window begins after the one before it, in tokens.")
-    integer("max_query_length", 64, "A question is cut off after this many tokens.")
-    integer("train_batch_size", 32, "Windows in a training step.")
-    number("learning_rate", 5e-5, "The peak learning rate.", lower=0.0)
-    number("num_train_epochs", 3.0, "Times to go through the training questions.", lower=0.0)
-    number("warmup_proportion", 0.1, "Share of the steps in which the rate rises.", lower=0.0)
-    integer("save_checkpoints_steps", 1000, "Training steps between checkpoints.")
-    integer("random_seed", 12345, "Fixes the data's order and the initial weights.", lower=0)
-    integer("predict_batch_size", 8, "Sequences in memory at once; lower it if memory runs out.")
-    integer("n_best_size", 20, "Starts and ends considered; entries in an n-best list.")
-    integer("max_answer_length", 30, "The most tokens in an answer.")
-    boolean(
-        "score_padding",
-        None,
-        "Let padded positions compete for the --n_best_size places, as the published code does. "
-        "False lets real tokens only compete and reads each window at its own length, which is "
-        "two to three times as fast. By default as the model was trained: False for models of "
-        "this program, True for others.",
-    )
-    number(
-        "null_score_diff_threshold",
-        0.0,
-        "SQuAD 2.0: answer nothing where that scores higher by more than this.",
-    )
-
-
-def _define_machine_flags(string, boolean, integer):
-    integer("sweep_save_secs", 15, "Seconds between saves of a decoding's progress.", lower=0)
-    boolean(
-        "mixed_precision",
-        False,
-        "Multiply matrices in 16 bits: on a GPU with tensor cores (decoding only), or, with "
-        "TensorFlow 2.15, on a CPU that has AVX512-BF16 or AMX. Faster; answers differ a little.",
-    )
-    boolean("use_tpu", False, "Run on a Cloud TPU.")
-    string("tpu_name", None, "The Cloud TPU's name, or its grpc:// address.")
-    string("tpu_zone", None, "The Google Cloud zone that it is in.")
-    string("gcp_project", None, "The Google Cloud project that it is in.")
-    string("master", None, "The address of a TensorFlow master, if not found by itself.")
-    integer("num_tpu_cores", 8, "Cores of the TPU.")
-    integer("iterations_per_loop", 1000, "Training steps between reports of a TPU.")
-    string(
-        "ray_address",
-        None,
-        "Spread --do_sweep over a Ray cluster: auto (the one that this machine is part of), the "
-        "head's host:port, or local (one started for this run, on this machine).",
-    )
-    integer("ray_workers", None, "Workers in it. By default one per GPU, else one per machine.")
-    boolean("verbose_logging", False, "Show TensorFlow's own notes, and more of ours.")
-
-
-def help_text(defined):
-    """What --help prints."""
-    lines = [__doc__.strip(), "", "Flags:"]
-    for name in defined:
-        flag = defined[name]
-        default = "" if flag.default is None else " [%s]" % flag.default
-        lines += textwrap.wrap(
-            "--%s: %s%s" % (name, flag.help, default),
-            width=95,
-            initial_indent="  ",
-            subsequent_indent="      ",
-        )
-    return "\n".join(lines)
 
 
 def _check_task(asked):
@@ -279,10 +151,6 @@ def _check_sizes(asked, config, vocabulary):
             "--max_seq_length: %d is more than the %d positions that the model knows"
             % (asked.max_seq_length, config.max_position_embeddings)
         )
-    if asked.warmup_proportion > 1:
-        raise UserError(
-            "--warmup_proportion: %g is no share; it goes from 0 to 1" % asked.warmup_proportion
-        )
 
 
 def _scores_padding(asked):
@@ -311,10 +179,7 @@ def _settings_of(asked, config):
         cells=_cells_asked(asked, config.num_hidden_layers),
         prediction_dir=asked.prediction_dir or asked.output_dir,
         score_padding=_scores_padding(asked),
-        version_2=asked.version_2_with_negative,
         write_nbest=asked.write_nbest or not asked.do_sweep,
-        save_secs=asked.sweep_save_secs,
-        verbose=asked.verbose_logging,
         machine=machines.Machine() if asked.use_tpu else machines.this_machine(),
     )
     return Settings(**same_name)
@@ -326,16 +191,10 @@ def main(argv=None):
     Raises:
         UserError: a mistake in the flags or in a file they name.
     """
-    FLAGS = define_flags()
-    try:
-        rest = FLAGS([sys.argv[0]] + list(sys.argv[1:] if argv is None else argv))[1:]
-    except flags.Error as error:
-        raise UserError("%s (see --help)" % error)
+    FLAGS = parse(sys.argv[1:] if argv is None else argv)
     if FLAGS.help:
-        print(help_text(FLAGS))
+        print(help_text(__doc__))
         return 0
-    if rest:
-        raise UserError("%r is not a flag; flags are written --name=value" % rest[0])
     runtime.prepare(FLAGS.verbose_logging)
     _check_task(FLAGS)
     config = BertConfig.from_file(FLAGS.bert_config_file)

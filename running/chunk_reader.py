@@ -37,7 +37,7 @@ class ChunkReader:
     """
 
     def __init__(self, read_windows, settings, batch, checkpoint, expected):
-        runtime.prepare(settings.verbose)
+        runtime.prepare(settings.verbose_logging)
         self._check(settings, checkpoint, expected)
         self._batch = batch
         self._chunks = queue.Queue()

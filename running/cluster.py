@@ -110,8 +110,8 @@ def joined(settings, uses_gpus):
     path = os.pathsep.join([_PROJECT, "${PYTHONPATH}"])
     options = dict(
         address=settings.ray_address,
-        log_to_driver=settings.verbose,
-        logging_level=logging.INFO if settings.verbose else logging.CRITICAL,
+        log_to_driver=settings.verbose_logging,
+        logging_level=logging.INFO if settings.verbose_logging else logging.CRITICAL,
         runtime_env={"env_vars": {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2"}},
     )
     if settings.ray_address == LOCAL:

@@ -21,6 +21,7 @@ from running import checkpoints, chunk_reader, cluster
 from running import estimator as runtime
 from running import input as records
 from running import saved as resume
+from running.flags import ANSWERS
 from spans import answers as squad_answers
 from spans import data_sets, scores
 from spans.answers import Candidates
@@ -85,7 +86,12 @@ def windows_at_once(settings, cells):
 def read_examples(settings):
     """The questions of ``--predict_file``."""
     return data_sets.read_examples(
-        settings.dataset, settings.predict_file, False, settings.version_2, "--predict_file", say
+        settings.dataset,
+        settings.predict_file,
+        False,
+        settings.version_2_with_negative,
+        "--predict_file",
+        say,
     )
 
 
@@ -141,34 +147,16 @@ def _fingerprint(settings, checkpoint):
     """Names everything that the answers depend on."""
     return resume.fingerprint(
         checkpoint=checkpoints.content_hash_source(checkpoint),
-        config=dataclasses.asdict(settings.bert_config),
-        vocabulary=files.read_bytes(settings.vocab_file, "--vocab_file"),
-        data=files.read_bytes(settings.predict_file, "--predict_file"),
         code=resume.code_of_answers(),
-        flags=[getattr(settings, name) for name in _FLAGS_THAT_COUNT],
+        flags=settings.deciding(ANSWERS),
     )
-
-
-_FLAGS_THAT_COUNT = (
-    "dataset",
-    "do_lower_case",
-    "max_seq_length",
-    "doc_stride",
-    "max_query_length",
-    "version_2",
-    "n_best_size",
-    "max_answer_length",
-    "null_score_diff_threshold",
-    "score_padding",
-    "mixed_precision",
-)
 
 
 def _file_names(settings, cell):
     """The files that this run writes for a cell."""
     kinds = [PREDICTIONS]
     if cell == BASELINE or settings.write_nbest:
-        kinds += [NBEST, NULL_ODDS] if settings.version_2 else [NBEST]
+        kinds += [NBEST, NULL_ODDS] if settings.version_2_with_negative else [NBEST]
     return {kind: file_name(kind, cell) for kind in kinds}
 
 
@@ -235,7 +223,7 @@ def _decode_windows(settings, checkpoint, run, pending, features):
             for first, end, results in decoded:
                 unfinished.add(missing[first:end], results)
                 bar.update((end - first) * len(cells))
-                if time.time() - last_save >= settings.save_secs:
+                if time.time() - last_save >= settings.sweep_save_secs:
                     unfinished.save()
                     last_save = time.time()
         finally:
@@ -296,7 +284,7 @@ def _decode_in_cluster(settings, cells, n_best, batch, checkpoint, features):
     )
     windows = [records.make_record(feature, is_training=False) for feature in features]
     with cluster.joined(settings, tf.test.is_built_with_cuda()) as joined:
-        yield from joined.decode(make_reader, windows, batch, settings.save_secs)
+        yield from joined.decode(make_reader, windows, batch, settings.sweep_save_secs)
 
 
 def _filled_up(features, batch, static_shapes):
@@ -317,7 +305,7 @@ def _write_answers(settings, examples, features, rows, unfinished, pending, fini
         settings.do_lower_case,
         settings.n_best_size,
         settings.max_answer_length,
-        settings.version_2,
+        settings.version_2_with_negative,
         settings.null_score_diff_threshold,
         data_sets.named(settings.dataset).joins_words,
     )

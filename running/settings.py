@@ -1,72 +1,64 @@
 """What one run of run_squad.py is asked to do: the flags, checked, as one object."""
 
 import dataclasses
-from typing import Optional, Tuple
+from typing import Any, Tuple
 
+from common import files
 from modeling import BertConfig
+from running.flags import FILE, TABLE
 from running.machines import Machine
 from zones.cells import Cell
 
+# What main does with them; nothing else needs to know.
+_TASKS = ("help", "do_train", "do_predict", "do_sweep")
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """The checked flags. Each attribute is the flag of that name unless noted."""
 
-    # Model and files.
-    bert_config: BertConfig
-    vocab_file: str
-    do_lower_case: bool
-    init_checkpoint: Optional[str]
-    output_dir: str  # holds the checkpoints
-    prediction_dir: str  # where prediction files go
-    train_file: Optional[str]
-    predict_file: Optional[str]
+def _window_sizes(self):
+    """How passages are cut into windows, as spans.windows.make_windows takes it."""
+    names = ("max_seq_length", "doc_stride", "max_query_length")
+    return {name: getattr(self, name) for name in names}
 
-    # Windows and answers.
-    dataset: str  # a name in data_sets.py
-    max_seq_length: int
-    doc_stride: int
-    max_query_length: int
-    version_2: bool  # --version_2_with_negative
 
-    # Training.
-    train_batch_size: int
-    learning_rate: float
-    num_train_epochs: float
-    warmup_proportion: float
-    save_checkpoints_steps: int
-    iterations_per_loop: int
-    random_seed: int
+def _deciding(self, what):
+    """What answers or weights depend on, of the flags: name -> value, of a file its content.
 
-    # Decoding. ``cells`` are to be decoded in one pass; BASELINE is one of them where asked for.
-    cells: Tuple[Cell, ...]
-    predict_batch_size: int
-    n_best_size: int
-    max_answer_length: int
-    null_score_diff_threshold: float
-    score_padding: bool
-    write_nbest: bool  # for masked cells too
-    overwrite: bool
-    save_secs: int  # --sweep_save_secs
+    Args:
+        what: flags.ANSWERS or flags.WEIGHTS.
 
-    # Machine.
-    use_tpu: bool
-    tpu_name: Optional[str]
-    tpu_zone: Optional[str]
-    gcp_project: Optional[str]
-    master: Optional[str]
-    num_tpu_cores: int
-    mixed_precision: bool
-    verbose: bool  # --verbose_logging
-    ray_address: Optional[str]
-    ray_workers: Optional[int]
-    machine: Machine  # which one of those that train together
+    Raises:
+        UserError: a file cannot be read.
+    """
+    values = {}
+    for flag in TABLE:
+        if what not in flag.decides:
+            continue
+        value = getattr(self, flag.name)
+        if flag.name == "bert_config_file":
+            # Two texts may describe one model.
+            value = dataclasses.asdict(self.bert_config)
+        elif flag.kind == FILE:
+            value = files.read_bytes(value, "--" + flag.name)
+        values[flag.name] = value
+    return values
 
-    @property
-    def window_sizes(self):
-        """How passages are cut into windows, as spans.windows.make_windows takes it."""
-        return {
-            "max_seq_length": self.max_seq_length,
-            "doc_stride": self.doc_stride,
-            "max_query_length": self.max_query_length,
-        }
+
+Settings = dataclasses.make_dataclass(
+    "Settings",
+    [(flag.name, Any) for flag in TABLE if flag.name not in _TASKS]
+    + [
+        ("bert_config", BertConfig),
+        # To be decoded in one pass; BASELINE is one of them where it was asked for.
+        ("cells", Tuple[Cell, ...]),
+        # Which one of those that train together this one is.
+        ("machine", Machine),
+    ],
+    namespace={"window_sizes": property(_window_sizes), "deciding": _deciding},
+    frozen=True,
+)
+Settings.__doc__ = """The checked flags, as attributes of their names, and what follows from them.
+
+``bert_config``, ``cells`` and ``machine`` are no flags. Defaults that depend on other flags are
+filled in: ``prediction_dir``, ``score_padding`` and ``write_nbest`` are never None.
+"""
+# Where a worker of a cluster finds it.
+Settings.__module__ = __name__

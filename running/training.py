@@ -6,7 +6,7 @@ import optimization
 from common import files
 from common.command_line import UserError
 from common.progress import counted, progress, say
-from running import checkpoints
+from running import checkpoints, flags
 from running import estimator as runtime
 from running import input as records
 from spans import data_sets, scores
@@ -17,22 +17,6 @@ from zones.reader import Reader
 TRAINING_RECORDS = "train%s.tf_record"
 # Stands beside the checkpoints and says what they were trained with.
 TRAINING_NOTE = "training.json"
-_NOTED = (
-    "dataset",
-    "train_file",
-    "init_checkpoint",
-    "train_batch_size",
-    "learning_rate",
-    "num_train_epochs",
-    "warmup_proportion",
-    "max_seq_length",
-    "doc_stride",
-    "max_query_length",
-    "do_lower_case",
-    "version_2",
-    "random_seed",
-    "mixed_precision",
-)
 
 
 def was_trained_here(output_dir):
@@ -127,7 +111,12 @@ def train(settings, tokenizer):
     """
     strategy = runtime.training_strategy(settings)
     examples = data_sets.read_examples(
-        settings.dataset, settings.train_file, True, settings.version_2, "--train_file", say
+        settings.dataset,
+        settings.train_file,
+        True,
+        settings.version_2_with_negative,
+        "--train_file",
+        say,
     )
     num_train_steps = int(len(examples) / settings.train_batch_size * settings.num_train_epochs)
     if num_train_steps < 1:
@@ -142,7 +131,7 @@ def train(settings, tokenizer):
     names = []
     if not steps_done:
         names = checkpoints.starting_point(
-            settings.init_checkpoint, settings.bert_config, settings.verbose
+            settings.init_checkpoint, settings.bert_config, settings.verbose_logging
         )
     if settings.machine.is_first:
         _write_note(settings)
@@ -198,7 +187,7 @@ def _steps_done(settings, num_train_steps):
 
 
 def _note(settings):
-    return {name: getattr(settings, name) for name in _NOTED}
+    return {name: getattr(settings, name) for name in flags.deciding(flags.WEIGHTS)}
 
 
 def _write_note(settings):

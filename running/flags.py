@@ -1,0 +1,244 @@
+"""The flags of run_squad.py: one table, from which everything that has to do with a flag follows.
+
+Its name, its default, its help, what values it takes, and what depends on it: the answers, the
+trained weights, both or neither. What answers depend on names a decoding (running/saved.py); what
+the weights depend on is noted beside them (running/training.py).
+"""
+
+import math
+import textwrap
+from typing import Any, NamedTuple, Optional, Tuple
+
+from absl import flags
+
+from common.command_line import UserError
+from spans import data_sets
+from zones.masks import OFFERED_ZONES, ZONES
+
+# What may depend on a flag.
+ANSWERS, WEIGHTS = "answers", "weights"
+
+# Kinds of values. FILE is the path of a file that is read.
+TEXT, FILE, SWITCH, WHOLE, NUMBER = "text", "file", "switch", "whole number", "number"
+
+# What numpy and TensorFlow both take as a seed.
+_LARGEST_SEED = 2**31 - 1
+
+
+class Flag(NamedTuple):
+    """One flag.
+
+    Attributes:
+        name: as it is typed behind the dashes; Settings has it as an attribute.
+        kind: TEXT, FILE, SWITCH (True or False), WHOLE or NUMBER.
+        default: the value where it is not typed.
+        help: what --help says of it.
+        decides: what depends on it: ANSWERS, WEIGHTS, both or neither. Of a FILE, its content.
+        lower, upper: the least and the largest number that it takes; None is any.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    help: str
+    decides: Tuple[str, ...] = ()
+    lower: Optional[float] = None
+    upper: Optional[float] = None
+
+
+def _switch(name, default, text, decides=()):
+    return Flag(name, SWITCH, default, text, decides)
+
+
+def _text(name, default, text, decides=()):
+    return Flag(name, TEXT, default, text, decides)
+
+
+def _file(name, text, decides=()):
+    return Flag(name, FILE, None, text, decides)
+
+
+def _whole(name, default, text, decides=(), lower=1, upper=None):
+    return Flag(name, WHOLE, default, text, decides, lower, upper)
+
+
+def _number(name, default, text, decides=(), lower=None, upper=None):
+    return Flag(name, NUMBER, default, text, decides, lower, upper)
+
+
+_A, _W, _BOTH = (ANSWERS,), (WEIGHTS,), (ANSWERS, WEIGHTS)
+
+_TASK = (
+    _switch("help", False, "Show this text."),
+    _switch("do_train", False, "Fine-tune on --train_file."),
+    _switch("do_predict", False, "Decode --predict_file: the baseline, or one masked cell."),
+    _switch("do_sweep", False, "Decode --predict_file: the baseline and every cell, in one go."),
+    _text(
+        "mask_zone",
+        None,
+        "The zone to mask: %s. With --do_sweep, several may be given, separated by commas, and "
+        "the default is %s." % (", ".join(OFFERED_ZONES), ",".join(ZONES)),
+    ),
+    _whole(
+        "mask_layer",
+        None,
+        "The layer to mask it in, from 0. Without it, --do_predict masks every layer at once and "
+        "--do_sweep decodes one cell per layer.",
+        lower=0,
+    ),
+    _text(
+        "dataset",
+        data_sets.DEFAULT,
+        "Whose rules: %s. SQuAD's are for any language written with spaces between words, "
+        "CMRC 2018's for Chinese." % " or ".join(data_sets.NAMES),
+        _BOTH,
+    ),
+    _file("train_file", "Training questions: JSON in the data set's format.", _W),
+    _file("predict_file", "Questions to decode: JSON in the data set's format.", _A),
+    _text("output_dir", None, "Where checkpoints are written, and read for decoding."),
+    _text("prediction_dir", None, "Where prediction files go; by default --output_dir."),
+    _switch("write_nbest", False, "With --do_sweep: n-best files for the masked cells too."),
+    _switch("overwrite", False, "Decode again what is complete."),
+)
+
+_MODEL = (
+    _file("vocab_file", "The vocabulary, one word piece to a line.", _BOTH),
+    _file("bert_config_file", "The model's shape: bert_config.json.", _BOTH),
+    _text("init_checkpoint", None, "A pre-trained BERT to start from: .../bert_model.ckpt.", _W),
+    _switch("do_lower_case", True, "Lower-case the text: True for uncased models only.", _BOTH),
+    _switch("version_2_with_negative", False, "SQuAD 2.0: some questions have no answer.", _BOTH),
+    _whole("max_seq_length", 384, "The most tokens in a window.", _BOTH),
+    _whole("doc_stride", 128, "How far a window begins after the one before it, in tokens.", _BOTH),
+    _whole("max_query_length", 64, "A question is cut off after this many tokens.", _BOTH),
+)
+
+_TRAINING = (
+    _whole("train_batch_size", 32, "Windows in a training step.", _W),
+    _number("learning_rate", 5e-5, "The peak learning rate.", _W, lower=0),
+    _number("num_train_epochs", 3.0, "Times to go through the training questions.", _W, lower=0),
+    _number(
+        "warmup_proportion",
+        0.1,
+        "Share of the steps in which the rate rises, from 0 to 1.",
+        _W,
+        lower=0,
+        upper=1,
+    ),
+    _whole("save_checkpoints_steps", 1000, "Training steps between checkpoints."),
+    _whole(
+        "random_seed",
+        12345,
+        "Fixes the data's order and the initial weights.",
+        _W,
+        lower=0,
+        upper=_LARGEST_SEED,
+    ),
+)
+
+_DECODING = (
+    _whole("predict_batch_size", 8, "Sequences in memory at once; lower it if memory runs out."),
+    _whole("n_best_size", 20, "Starts and ends considered; entries in an n-best list.", _A),
+    _whole("max_answer_length", 30, "The most tokens in an answer.", _A),
+    _switch(
+        "score_padding",
+        None,
+        "Let padded positions compete for the --n_best_size places, as the published code does. "
+        "False lets real tokens only compete and reads each window at its own length, which is "
+        "two to three times as fast. By default as the model was trained: False for models of "
+        "this program, True for others.",
+        _A,
+    ),
+    _number(
+        "null_score_diff_threshold",
+        0.0,
+        "SQuAD 2.0: answer nothing where that scores higher by more than this.",
+        _A,
+    ),
+    _whole("sweep_save_secs", 15, "Seconds between saves of a decoding's progress.", lower=0),
+)
+
+_MACHINE = (
+    _switch(
+        "mixed_precision",
+        False,
+        "Multiply matrices in 16 bits: on a GPU with tensor cores (decoding only), or, with "
+        "TensorFlow 2.15, on a CPU that has AVX512-BF16 or AMX. Faster; answers differ a little.",
+        _BOTH,
+    ),
+    _switch("use_tpu", False, "Run on a Cloud TPU."),
+    _text("tpu_name", None, "The Cloud TPU's name, or its grpc:// address."),
+    _text("tpu_zone", None, "The Google Cloud zone that it is in."),
+    _text("gcp_project", None, "The Google Cloud project that it is in."),
+    _text("master", None, "The address of a TensorFlow master, if not found by itself."),
+    _whole("num_tpu_cores", 8, "Cores of the TPU."),
+    _whole("iterations_per_loop", 1000, "Training steps between reports of a TPU."),
+    _text(
+        "ray_address",
+        None,
+        "Spread --do_sweep over a Ray cluster: auto (the one that this machine is part of), the "
+        "head's host:port, or local (one started for this run, on this machine).",
+    ),
+    _whole("ray_workers", None, "Workers in it. By default one per GPU, else one per machine."),
+    _switch("verbose_logging", False, "Show TensorFlow's own notes, and more of ours."),
+)
+
+TABLE = _TASK + _MODEL + _TRAINING + _DECODING + _MACHINE
+
+
+def deciding(what):
+    """The names of the flags on which ANSWERS or WEIGHTS depend, in the order of the table."""
+    return [flag.name for flag in TABLE if what in flag.decides]
+
+
+def define_flags():
+    """The table as absl.flags.FlagValues, fresh."""
+    defined = flags.FlagValues()
+    for flag in TABLE:
+        chosen = dict(name=flag.name, default=flag.default, help=flag.help, flag_values=defined)
+        bounds = dict(lower_bound=flag.lower, upper_bound=flag.upper)
+        if flag.kind == SWITCH:
+            flags.DEFINE_bool(**chosen)
+        elif flag.kind == WHOLE:
+            flags.DEFINE_integer(**chosen, **bounds)
+        elif flag.kind == NUMBER:
+            flags.DEFINE_float(**chosen, **bounds)
+        else:
+            flags.DEFINE_string(**chosen)
+    return defined
+
+
+def parse(argv):
+    """The flags as they were typed, as absl.flags.FlagValues.
+
+    Args:
+        argv: what stands behind the program's name.
+
+    Raises:
+        UserError: an unknown flag, a value that is none for it, or a word that is no flag.
+    """
+    parsed = define_flags()
+    try:
+        rest = parsed(["run_squad.py"] + list(argv))[1:]
+    except flags.Error as error:
+        raise UserError("%s (see --help)" % error)
+    if rest:
+        raise UserError("%r is not a flag; flags are written --name=value" % rest[0])
+    for flag in TABLE:
+        value = parsed[flag.name].value
+        if flag.kind == NUMBER and value is not None and not math.isfinite(value):
+            raise UserError("--%s=%s is not a finite number (see --help)" % (flag.name, value))
+    return parsed
+
+
+def help_text(introduction):
+    """What --help prints below the introduction."""
+    lines = [introduction.strip(), "", "Flags:"]
+    for flag in TABLE:
+        default = "" if flag.default is None else " [%s]" % flag.default
+        lines += textwrap.wrap(
+            "--%s: %s%s" % (flag.name, flag.help, default),
+            width=95,
+            initial_indent="  ",
+            subsequent_indent="      ",
+        )
+    return "\n".join(lines)
