@@ -79,15 +79,7 @@ class Batch:
         masked = None if sees_padding(zone) else self._zone_bias(zone)
         if heads is None:
             return masked
-        chosen = tf.reshape(heads, [-1, 1, 1, 1])
-        others = self._padding_bias(self.num_keys(zone))
-        # Where nothing is added to either kind of head, there is nothing to choose from.
-        added = [
-            share * bias
-            for share, bias in ((chosen, masked), (1.0 - chosen, others))
-            if bias is not None
-        ]
-        return sum(added) if added else None
+        return for_heads(heads, masked, self._padding_bias(self.num_keys(zone)))
 
     def _padding_bias(self, num_keys):
         # A batch of one window is as long as that window: there is no padding among its L keys.
@@ -110,3 +102,16 @@ def bias_of(masked):
     A row of ones becomes a row of zeros; see Batch.bias.
     """
     return MASKED * (masked - tf.reduce_min(masked, axis=-1, keepdims=True))
+
+
+def for_heads(heads, masked, others):
+    """One bias for some heads and another for the rest: ``[N, B, 1 or F, K]``.
+
+    Args:
+        heads: float32 ``[N]``, 1 for the heads of the first one.
+        masked, others: ``[B, 1 or F, K]``; None adds nothing.
+    """
+    chosen = tf.reshape(heads, [-1, 1, 1, 1])
+    shares = ((chosen, masked), (1.0 - chosen, others))
+    added = [share * bias for share, bias in shares if bias is not None]
+    return sum(added) if added else None

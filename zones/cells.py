@@ -36,9 +36,14 @@ class Cell(NamedTuple):
         return self.layer <= number <= last
 
     @property
+    def is_of_one_layer(self) -> bool:
+        """Whether the zone is masked in one layer, as in the protocol's sixty."""
+        return self.layer is not None and self.last_layer in (None, self.layer)
+
+    @property
     def is_square(self) -> bool:
-        """Whether it is one of the protocol's sixty kind: one layer, all heads."""
-        return self.layer is not None and self.last_layer is None and self.head is None
+        """Whether it is of the protocol's kind: one layer, all heads."""
+        return self.is_of_one_layer and self.head is None
 
     def __str__(self):
         if self.zone is None:

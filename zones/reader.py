@@ -52,10 +52,21 @@ class Reader:
             float32 ``[B, F, 2]``, the logits of start and end.
         """
         hidden = self.embeddings(batch.input_ids, batch.segment_ids)
+        return self.read_on(batch, hidden, cell)
+
+    def read_on(self, batch, hidden, cell, first_layer=0):
+        """Reads from a layer to the end.
+
+        Args:
+            hidden: what comes into that layer, ``[B, T, H]``; without the padding's rows,
+                ``[B, F, H]``, where the cell's zone does not look at them.
+            first_layer: the layer's number. Those before it must not be masked.
+            batch, cell: as in read.
+        """
         if not sees_padding(cell.zone):
             hidden = hidden[:, : batch.num_rows]
         heads = None if cell.head is None else tf.one_hot(cell.head, self.layers[0].num_heads)
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.layers[first_layer:], first_layer):
             zone = cell.zone if cell.masks(number) else None
             hidden = layer(hidden, batch.bias(zone, heads), batch.num_keys(zone))
         return self.span_logits(hidden[:, : batch.num_rows])

@@ -1,8 +1,12 @@
 """The reader with a zone masked, written out in numpy one pair of tokens and one head at a time."""
 
 import numpy as np
+import tensorflow.compat.v1 as tf
 
 import modeling
+from zones.reader import Reader
+
+tf.disable_v2_behavior()
 
 CONFIG = modeling.BertConfig(
     vocab_size=30,
@@ -73,6 +77,18 @@ def naive_logits(weights, config, window, cell):
         up = 0.5 * up * (1 + np.tanh(np.sqrt(2 / np.pi) * (up + 0.044715 * up**3)))
         x = norm(dense(up, scope + "output/dense") + x, scope + "output")
     return x @ weights["cls/squad/output_weights"].T + weights["cls/squad/output_bias"]
+
+
+def random_weights(config):
+    """Random weights of a reader: variable name -> float64 array."""
+    rng = np.random.RandomState(1)
+    with tf.Graph().as_default():
+        Reader(config)
+        shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
+    weights = {name: config.initializer_range * rng.randn(*shapes[name]) for name in sorted(shapes)}
+    for name in weights:
+        weights[name] += name.endswith("gamma")
+    return weights
 
 
 def random_windows(lengths, max_length, vocab_size, seed=0):

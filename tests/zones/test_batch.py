@@ -6,8 +6,8 @@ import tensorflow.compat.v1 as tf
 
 from tests.support.naive import random_windows
 from zones.batch import Batch
+from zones.by_role import BatchByRole
 from zones.masks import OTHER, PASSAGE, QUESTION
-from zones.sweep import BatchByRole
 
 tf.disable_v2_behavior()
 
@@ -30,7 +30,7 @@ def test_the_order_is_passage_others_question_padding():
     positions, sorted_ids = session.run([by_role.positions, by_role.input_ids])
     assert positions.tolist() == [[4, 5, 6, 0, 3, 7, 1, 2, 8, 9]]
     assert (sorted_ids == positions + 10).all()
-    assert session.run([by_role.num_passage, by_role.num_keys]) == [3, 8]
+    assert session.run([by_role.num_passage, by_role.length]) == [3, 8]
 
 
 @pytest.mark.parametrize("score_padding", [False, True])
@@ -42,7 +42,7 @@ def test_every_token_has_one_place_and_comes_back(score_padding):
         # Logits that say which token each place holds.
         token = tf.cast(by_role.positions[:, : by_role.num_rows, tf.newaxis], tf.float32)
         back = by_role.in_order(tf.concat([token, -token], axis=-1))
-    back, bias, positions = session.run([back, by_role.padding_bias, by_role.positions])
+    back, bias, positions = session.run([back, by_role.bias(None), by_role.positions])
     for window, length in enumerate(lengths):
         places = np.flatnonzero(bias[window, 0] == 0)
         assert sorted(positions[window, places]) == list(range(length))

@@ -7,7 +7,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import modeling
-from tests.support.naive import CONFIG, naive_logits, random_windows
+from tests.support.naive import CONFIG, naive_logits, random_weights, random_windows
 from zones import sweep
 from zones.batch import Batch
 from zones.cells import BASELINE, Cell, cells_of
@@ -79,52 +79,73 @@ EVERY_CELL = [BASELINE] + [Cell(layer, zone) for layer in (None, 0, 1, 2) for zo
 # Runs of layers, one head, and one head in several layers.
 EVERY_CELL += [Cell(0, "all", last_layer=1), Cell(1, "p2", last_layer=2)]
 EVERY_CELL += [Cell(1, zone, head=1) for zone in OFFERED_ZONES]
-EVERY_CELL += [Cell(0, "p2q", last_layer=1, head=2), Cell(None, "union", head=0)]
+EVERY_CELL += [Cell(0, "p2q", last_layer=1, head=2), Cell(1, "all", last_layer=2, head=0)]
+EVERY_CELL += [Cell(None, "union", head=0)]
+# One of each kind.
+SOME_CELLS = [
+    BASELINE,
+    Cell(None, "p2"),
+    Cell(0, "all"),
+    Cell(1, "q2"),
+    Cell(1, "q2p"),
+    Cell(1, "p2"),
+]
+SOME_CELLS += [Cell(0, "all", last_layer=1), Cell(1, "q2p", head=1), Cell(2, "p2q", head=2)]
 
 
 @pytest.fixture(scope="module")
-def random_reader():
-    """A session with a small random reader; yields (reader, session, weights in float64)."""
-    with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
-        tf.set_random_seed(1)
-        reader = Reader(CONFIG)
-        session.run(tf.global_variables_initializer())
-        weights = {v.op.name: session.run(v).astype(np.float64) for v in tf.global_variables()}
-        yield reader, session, weights
+def weights():
+    """A small random reader: variable name -> float64 array."""
+    return random_weights(CONFIG)
 
 
-def read(way, random_reader, inputs, cells=EVERY_CELL, variants_at_once=None, **options):
-    reader, session, _ = random_reader
-    batch = Batch(*map(tf.constant, inputs), **options)
-    return session.run(list(way(reader, batch, cells, variants_at_once).values()))
+def read(way, weights, inputs, cells, variants_at_once=None, config=CONFIG, **options):
+    """The logits of cells, a list of ``[B, F, 2]``, in a graph of their own."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        reader = Reader(config)
+        batch = Batch(*map(tf.constant, inputs), **options)
+        logits = list(way(reader, batch, cells, variants_at_once).values())
+        for variable in tf.global_variables():
+            variable.load(weights[variable.op.name], session)
+        return session.run(logits)
+
+
+SEVERAL = [5, 17, 24, 3]
 
 
 @pytest.mark.parametrize(
-    "lengths",
-    [[24, 24], [9, 9, 9], [5, 17, 24, 3], [4]],
-    ids=["no padding", "all padded", "several lengths", "tiny"],
+    "way, cells, static_shapes, lengths",
+    [
+        (one_by_one, SOME_CELLS, False, SEVERAL),
+        (one_by_one, SOME_CELLS, True, SEVERAL),
+        (sweep.read_cells, EVERY_CELL, False, SEVERAL),
+        (sweep.read_cells, EVERY_CELL, True, SEVERAL),
+        (sweep.read_cells, SOME_CELLS, False, [24, 24]),
+        (sweep.read_cells, SOME_CELLS, False, [9, 9, 9]),
+        (sweep.read_cells, SOME_CELLS, False, [9]),
+        (sweep.read_cells, SOME_CELLS, True, [4]),
+    ],
 )
-@pytest.mark.parametrize("static_shapes", [False, True])
-def test_every_cell_equals_a_naive_run(way, random_reader, lengths, static_shapes):
+def test_every_cell_equals_a_naive_run(way, cells, weights, static_shapes, lengths):
     inputs = random_windows(lengths, 24, CONFIG.vocab_size, seed=len(lengths))
-    found = read(way, random_reader, inputs, static_shapes=static_shapes)
-    for cell, logits in zip(EVERY_CELL, found):
+    found = read(way, weights, inputs, cells, static_shapes=static_shapes)
+    for cell, logits in zip(cells, found):
         assert logits.shape[1] == (24 if static_shapes else max(lengths))
         for window, length in enumerate(lengths):
-            expected = naive_logits(random_reader[2], CONFIG, inputs[:, window], cell)
+            expected = naive_logits(weights, CONFIG, inputs[:, window], cell)
             difference = np.abs(logits[window, :length] - expected[:length]).max()
             assert difference < 2e-4, (cell, window)
 
 
-def test_a_row_whose_every_key_is_masked_keeps_its_raw_scores(way, random_reader):
+def test_a_row_whose_every_key_is_masked_keeps_its_raw_scores(way, weights):
     """With nothing but passage in a window, p2 masks every look: the softmax sees a constant."""
     inputs = random_windows([24, 24], 24, CONFIG.vocab_size)
     inputs[3] = 2
     cells = [BASELINE, Cell(0, "p2"), Cell(None, "p2"), Cell(1, "union")]
-    baseline, *masked = read(way, random_reader, inputs, cells, static_shapes=True)
+    baseline, *masked = read(way, weights, inputs, cells, static_shapes=True)
     for logits in masked:
-        # Adding -10000 to every score, as published, leaves them 7e-6 apart even here.
-        assert np.abs(logits - baseline).max() < 1e-6
+        # Float32 rounds to 1e-7 of a number's size; adding -10000 to every score costs far more.
+        assert np.abs(logits - baseline).max() < 1e-6 * np.abs(baseline).max()
 
 
 @pytest.mark.parametrize("static_shapes", [False, True])
@@ -133,14 +154,11 @@ def test_keys_that_outweigh_all_others_can_be_masked(way, static_shapes):
     config = dataclasses.replace(CONFIG, num_hidden_layers=1)
     inputs = random_windows([24, 15, 20], 24, CONFIG.vocab_size)
     cells = [BASELINE] + cells_of(1, OFFERED_ZONES)
-    with tf.Graph().as_default(), tf.Session() as session:
-        tf.set_random_seed(1)
-        reader = Reader(config)
-        session.run(tf.global_variables_initializer())
-        (query,) = [v for v in tf.global_variables() if v.op.name.endswith("query/kernel")]
-        query.load(100 * session.run(query), session)
-        weights = {v.op.name: session.run(v).astype(np.float64) for v in tf.global_variables()}
-        found = read(way, (reader, session, weights), inputs, cells, static_shapes=static_shapes)
+    weights = random_weights(config)
+    for name in weights:
+        if name.endswith("query/kernel"):
+            weights[name] *= 100
+    found = read(way, weights, inputs, cells, config=config, static_shapes=static_shapes)
     for cell, logits in zip(cells, found):
         for window in range(3):
             real = inputs[1, window].astype(bool)
@@ -150,37 +168,37 @@ def test_keys_that_outweigh_all_others_can_be_masked(way, static_shapes):
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 4])
-def test_fewer_variants_at_once_read_the_same(random_reader, at_once):
+def test_fewer_variants_at_once_read_the_same(weights, at_once):
     inputs = random_windows([9, 24, 13], 24, CONFIG.vocab_size)
     for one, other in zip(
-        read(sweep.read_cells, random_reader, inputs),
-        read(sweep.read_cells, random_reader, inputs, EVERY_CELL, at_once),
+        read(sweep.read_cells, weights, inputs, SOME_CELLS),
+        read(sweep.read_cells, weights, inputs, SOME_CELLS, at_once),
     ):
         assert np.abs(one - other).max() < 2e-5
 
 
-def test_padded_positions_are_scored_when_asked(way, random_reader):
+def test_padded_positions_are_scored_when_asked(way, weights):
     inputs = random_windows([9, 13], 24, CONFIG.vocab_size)
-    found = read(way, random_reader, inputs, score_padding=True)
-    for cell, logits in zip(EVERY_CELL, found):
+    found = read(way, weights, inputs, SOME_CELLS, score_padding=True)
+    for cell, logits in zip(SOME_CELLS, found):
         for window in range(2):
-            expected = naive_logits(random_reader[2], CONFIG, inputs[:, window], cell)
+            expected = naive_logits(weights, CONFIG, inputs[:, window], cell)
             assert np.abs(logits[window] - expected).max() < 2e-4, cell
 
 
-def test_a_window_does_not_depend_on_its_neighbours(way, random_reader):
+def test_a_window_does_not_depend_on_its_neighbours(way, weights):
     inputs = random_windows([9, 24, 13], 24, CONFIG.vocab_size)
-    together = read(way, random_reader, inputs)
-    alone = read(way, random_reader, inputs[:, :1])
-    for cell, many, one in zip(EVERY_CELL, together, alone):
+    together = read(way, weights, inputs, SOME_CELLS)
+    alone = read(way, weights, inputs[:, :1], SOME_CELLS)
+    for cell, many, one in zip(SOME_CELLS, together, alone):
         assert np.abs(many[:1, :9] - one).max() < 2e-5, cell
 
 
-def test_last_layer_q2_and_q2p_leave_the_passage_alone(way, random_reader):
+def test_last_layer_q2_and_q2p_leave_the_passage_alone(way, weights):
     """The fact from the published table: there EM equals the baseline to the last question."""
     inputs = random_windows([24, 15], 24, CONFIG.vocab_size)
     baseline, q2, q2p, p2 = read(
-        way, random_reader, inputs, [BASELINE] + [Cell(2, zone) for zone in ("q2", "q2p", "p2")]
+        way, weights, inputs, [BASELINE] + [Cell(2, zone) for zone in ("q2", "q2p", "p2")]
     )
     passage = inputs[3] == 2
     assert np.array_equal(q2[passage], baseline[passage])

@@ -1,0 +1,203 @@
+"""A batch with its tokens sorted by role, as the sweep reads it.
+
+The letters in the shapes are those of modeling.py.
+"""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from zones.batch import bias_of, for_heads
+from zones.masks import (
+    MASKED,
+    NUM_ROLES,
+    OTHER,
+    PADDING,
+    PASSAGE,
+    QUESTION,
+    changes_rows,
+    mask_table,
+    sees_padding,
+)
+
+# Added to the scores of keys that are no tokens of their group. It is far below MASKED, so that a
+# group whose tokens are all masked still outweighs one that has none, and in the range of float16.
+ABSENT = 3 * MASKED
+
+# The groups of keys that zones tell apart, in the order in which BatchByRole sorts them.
+_KEY_ROLES = (PASSAGE, OTHER, QUESTION, PADDING)
+_REAL = slice(3)
+
+
+class BatchByRole:
+    """The same batch with its tokens sorted by role: passage, others, question, and then padding.
+
+    Attention does not see the order of the tokens (their positions are in their embeddings), and
+    sorted so, the keys of each role stand together. For example, a window with the roles
+    ``0 1 1 0 2 2 2 0`` and two padded tokens has its tokens in the order ``4 5 6 0 3 7 1 2 8 9``.
+
+    Where windows differ, each role has as many places as in the window that has most. Places that
+    stay free repeat some other token, and are masked as keys; so F, K and T, which count places
+    here, may be larger than those of Batch. On a TPU, where shapes are static, the order is left
+    as it is, and the keys of each role are all T, the others masked.
+
+    Attributes:
+        input_ids, segment_ids, token_roles, num_rows, length: as those of Batch, in the new order;
+            length is how many places are not padding.
+        positions: int32 ``[B, T]``, where in its window each token stands; None is in order.
+        num_passage: how many rows, the first ones, are passage; None for static shapes, where this
+            cannot be known.
+        padding_apart: whether the padding's rows come behind the F rows that logits are wanted of.
+        other_keys_bias: what bias(None) adds to keys that are not passage; not for static shapes.
+    """
+
+    def __init__(self, batch):
+        self._batch = batch
+        if batch.static_shapes:
+            self._keep_order(batch)
+        else:
+            self._sort(batch)
+        self._row_roles = tf.one_hot(self.token_roles[:, : self.num_rows], NUM_ROLES)
+
+    def _keep_order(self, batch):
+        self.input_ids, self.segment_ids = batch.input_ids, batch.segment_ids
+        self.token_roles, self.positions = batch.token_roles, None
+        self.num_rows, self.length = batch.num_rows, batch.length
+        self.num_passage = None
+        self.padding_apart = False
+        self._sizes = None
+        self._biases = [_absent_bias(tf.not_equal(batch.key_roles, role)) for role in _KEY_ROLES]
+
+    def _sort(self, batch):
+        orders, self._sizes, self._biases, self._places = [], [], [], 0
+        first = 0
+        for role in _KEY_ROLES:
+            chosen = tf.equal(batch.key_roles, role)
+            # [B, C], C being how many places the role has.
+            order = _numbers_where(chosen)
+            orders.append(order)
+            self._sizes.append(tf.shape(order)[1])
+            # Of a chosen token: how many there are before it.
+            place = first - 1 + tf.cumsum(tf.cast(chosen, tf.int32), axis=1)
+            if role != PADDING or batch.score_padding:
+                self._places += tf.where_v2(chosen, place, 0)
+            first += self._sizes[-1]
+            if batch.batch_size != 1:
+                self._biases.append(_absent_bias(~tf.gather(chosen, order, batch_dims=1)))
+        self.positions = tf.concat(orders, axis=1)
+        self.input_ids, self.segment_ids, self.token_roles = (
+            tf.gather(x, self.positions, batch_dims=1)
+            for x in (batch.input_ids, batch.segment_ids, batch.token_roles)
+        )
+        self.num_passage, *others, num_padding = self._sizes
+        self.length = self.num_passage + sum(others)
+        self.num_rows = self.length + (num_padding if batch.score_padding else 0)
+        self.padding_apart = not batch.score_padding
+        self.other_keys_bias = None
+        if self._biases:
+            self.other_keys_bias = tf.concat(self._biases[_REAL][1:], axis=-1)
+        else:
+            # A window alone has no free place.
+            self._biases = [None] * len(_KEY_ROLES)
+
+    def num_keys(self, zone):
+        """As that of Batch."""
+        return None if sees_padding(zone) else self.length
+
+    def bias(self, zone, heads=None):
+        """As that of Batch, for keys in this order."""
+        if self._sizes is None:
+            return self._batch.bias(zone, heads)
+        if zone is None:
+            return self._absent(_REAL)
+        everywhere = sees_padding(zone)
+        masked = self._absent(slice(None)) if everywhere else self._zone_bias(zone)
+        if heads is None:
+            return masked
+        others = self._padding_bias() if everywhere else self._absent(_REAL)
+        return for_heads(heads, masked, others)
+
+    def _absent(self, groups):
+        """What is added to the keys of some groups, ``[B, 1, K]``; None is nothing."""
+        biases = self._biases[groups]
+        return None if biases[0] is None else tf.concat(biases, axis=-1)
+
+    def _padding_bias(self):
+        """The same for all T places, padding masked."""
+        is_padding = tf.range(tf.shape(self.positions)[1]) >= self.length
+        absent = self._absent(slice(None))
+        padding = MASKED * tf.cast(is_padding, tf.float32)[tf.newaxis, tf.newaxis]
+        return padding if absent is None else padding + absent
+
+    def _zone_bias(self, zone):
+        """The zone's bias, ``[B, F, K]``."""
+        group = [tf.fill([size], number) for number, size in enumerate(self._sizes[_REAL])]
+        table = tf.constant(mask_table(zone)[:, _KEY_ROLES[_REAL]])
+        masked = tf.gather(
+            tf.tensordot(self._row_roles, table, axes=1), tf.concat(group, 0), axis=2
+        )
+        absent = self._absent(_REAL)
+        if absent is None:
+            return bias_of(masked)
+        return bias_of(tf.maximum(masked, absent / ABSENT)) + absent
+
+    def keys_by_role(self, *of_keys, padded):
+        """Parts keys, and what belongs to them, into a group for each role.
+
+        Args:
+            of_keys: tensors ``[N, B, T, ...]``.
+            padded: whether the padding is to be a group, the last one.
+
+        Returns:
+            For each group the parts of the tensors, and the bias ``[B, 1, C]`` of places that a
+            window does not need, or None.
+        """
+        count = len(_KEY_ROLES) if padded else len(_KEY_ROLES[_REAL])
+        if self._sizes is None:
+            parted = [[x] * count for x in of_keys]
+        else:
+            total = sum(self._sizes[:count])
+            parted = [tf.split(x[:, :, :total], self._sizes[:count], axis=2) for x in of_keys]
+        return list(zip(*parted, self._biases))
+
+    def carries_passage(self, zone):
+        """Whether masking the zone leaves the passage's rows alone, and that can be made use of."""
+        return self.num_passage is not None and not changes_rows(zone, PASSAGE)
+
+    def in_order(self, logits):
+        """Sorts ``[B, F, 2]`` back to the order of the tokens, and to the F of Batch."""
+        if self.positions is None:
+            return logits
+        return tf.gather(logits, self._places[:, : self._batch.num_rows], batch_dims=1)
+
+    def zones_bias(self, zones, padded):
+        """What zones add to the scores of each role's keys.
+
+        Args:
+            zones: the names of Z zones; None masks nothing.
+            padded: whether the padding is a group.
+
+        Returns:
+            ``[B, F, Z, G]`` for G groups. A row whose every group is masked gets zeros, as in
+            Batch.bias.
+        """
+        roles = _KEY_ROLES if padded else _KEY_ROLES[_REAL]
+        tables = np.stack([mask_table(zone)[:, roles] for zone in zones], axis=1)
+        masked = tf.tensordot(self._row_roles, tf.constant(tables), axes=1)
+        masked.set_shape([None, None, *tables.shape[1:]])
+        return bias_of(masked)
+
+
+def _absent_bias(absent):
+    """bool ``[B, C]`` -> ``[B, 1, C]``."""
+    return ABSENT * tf.cast(absent, tf.float32)[:, tf.newaxis]
+
+
+def _numbers_where(chosen):
+    """The numbers of the chosen tokens, bool ``[B, T]`` -> int32 ``[B, the most in a window]``.
+
+    Where a window has fewer, other tokens' numbers follow.
+    """
+    chosen = tf.cast(chosen, tf.float32)
+    most = tf.cast(tf.reduce_max(tf.reduce_sum(chosen, axis=1)), tf.int32)
+    # top_k breaks ties toward the lower index, so that the numbers come in order.
+    return tf.nn.top_k(chosen, most).indices
