@@ -1,9 +1,10 @@
 """Compares two maps zone by zone, such as those of one run and of the mean over five."""
 
+import pandas as pd
+
 from common import command_line
 from common.command_line import UserError
 from maps.tables import read_results
-from zones.masks import ZONES
 
 _DESCRIPTION = """\
 Compares two tables that get_results.py wrote, zone by zone:
@@ -12,7 +13,7 @@ Compares two tables that get_results.py wrote, zone by zone:
 
 deviation   the sample standard deviation of the difference over the layers, in points
 largest     the largest difference, second minus first, and its layer
-rank        Spearman's rank correlation of the two columns
+rank        Spearman's rank correlation of the two columns; - where one does not vary
 
 and, for the whole maps, the rank correlation of all cells."""
 
@@ -21,19 +22,29 @@ def compare(first, second):
     """Differences of two maps.
 
     Args:
-        first, second: DataFrames as get_results.read_results gives them, of the same layers.
+        first, second: DataFrames as tables.read_results gives them, of the same layers.
 
     Returns:
-        dict zone -> (deviation, largest difference, its layer, rank correlation); the last is nan
-        for a column of equal scores.
+        dict zone -> (deviation, largest difference, its layer, rank correlation). Only cells that
+        both have count; a zone without two is left out. The last is None for a column without
+        variation.
     """
-    differences = second - first
     rows = {}
-    for zone in ZONES:
-        layer = differences[zone].abs().idxmax()
-        rank = first[zone].corr(second[zone], method="spearman")
-        rows[zone] = differences[zone].std(), differences[zone][layer], layer, rank
+    for zone in first:
+        differences = (second[zone] - first[zone]).dropna()
+        if len(differences) > 1:
+            layer = differences.abs().idxmax()
+            rank = rank_correlation(first[zone], second[zone])
+            rows[zone] = differences.std(), differences[layer], layer, rank
     return rows
+
+
+def rank_correlation(first, second):
+    """Spearman's rank correlation over the cells that both have; None if one does not vary."""
+    pairs = pd.DataFrame({"first": first, "second": second}).dropna()
+    if pairs.nunique().min() < 2:
+        return None
+    return pairs["first"].corr(pairs["second"], method="spearman")
 
 
 def main(argv=None):
@@ -52,10 +63,21 @@ def main(argv=None):
     if len(first) < 2:
         raise UserError("%s has one layer only; a deviation needs two" % options.first)
     print("zone  deviation  largest  layer   rank")
-    for zone, row in compare(first, second).items():
-        print("%-4s %10.3f %8.3f %6d %6.3f" % ((zone,) + row))
-    whole = first.stack().corr(second.stack(), method="spearman")
-    print("Rank correlation of the two maps: %.3f" % whole)
+    rows = compare(first, second)
+    for zone, (*numbers, rank) in rows.items():
+        print("%-4s %10.3f %8.3f %6d %6s" % (zone, *numbers, _text(rank)))
+    constant = [zone for zone, row in rows.items() if row[-1] is None]
+    if constant:
+        print(
+            "- %s do not vary in one of the tables, and have no rank correlation"
+            % ", ".join(constant)
+        )
+    whole = rank_correlation(first.stack(), second.stack())
+    print("Rank correlation of the two maps: " + _text(whole))
+
+
+def _text(rank):
+    return "-" if rank is None else "%.3f" % rank
 
 
 if __name__ == "__main__":

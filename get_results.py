@@ -6,7 +6,7 @@ Several runs give their mean, and a baseline gives each cell's significance besi
 from common import command_line, files
 from common.command_line import UserError
 from common.progress import say
-from maps import predictions, significance, tables
+from maps import predictions, provenance, significance, tables
 from maps.oddities import oddities
 from maps.tables import beside
 from spans import data_sets
@@ -14,6 +14,11 @@ from zones.cells import PREDICTIONS, Cell, file_name
 from zones.masks import ZONES
 
 _DATA_FILE = "squad/dev-v1.1.json"
+
+_ORDER = (
+    ("prediction", lambda text: not text.lower().endswith((".csv", ".json"))),
+    ("results.csv", lambda text: not files.is_directory(text)),
+)
 
 _DESCRIPTION = """\
 Scores the prediction files of all cells (every layer x the zones {zones}) and
@@ -32,7 +37,10 @@ mended, the change of EM with its 95 % interval, and McNemar's exact test.
   python get_results.py prediction_seed1 prediction_seed2 results.csv
 
 writes the mean over the runs, results_std.csv (the sample standard deviation) and
-results_long.csv (EM and F1 of each run).""".format(
+results_long.csv (EM and F1 of each run).
+
+results.json says what is in the table: the score, the questions, the runs and their
+baselines. visualize_att_zone.py reads it.""".format(
     zones=", ".join(ZONES),
     first=file_name(PREDICTIONS, Cell(0, ZONES[0])),
     data=_DATA_FILE,
@@ -56,6 +64,11 @@ def _parser():
     )
     parser.add_argument(
         "--use-f1", action="store_true", help="collect F1 (default: exact match, EM)"
+    )
+    parser.add_argument(
+        "--partial",
+        action="store_true",
+        help="take a folder in which cells are missing: their fields in the table stay empty",
     )
     parser.add_argument(
         "--data-file",
@@ -82,45 +95,46 @@ def _development_set(path, data_set):
 
 def _show(table, label):
     shown = table.rename(columns=str.upper).rename_axis(index=None, columns="layer")
-    shown = shown.to_string(float_format="%.{}f".format(tables.DECIMALS))
+    shown = shown.to_string(float_format="%.{}f".format(tables.DECIMALS), na_rep="-")
     print("%s, layer by layer, with the zone of the column masked:\n\n%s\n" % (label, shown))
 
 
 def _check_options(options):
+    given = (options.prediction_folders[0], options.results_file)
+    command_line.check_order("get_results.py", given, _ORDER)
     if options.baseline and options.use_f1:
         raise UserError("--baseline: it is exact match that is tested; leave out --use-f1")
     endings = ["std", "long"] if len(options.prediction_folders) > 1 else []
     endings += ["significance"] if options.baseline else []
     outputs = [beside(options.results_file, ending) for ending in endings]
+    inputs = [options.data_file, options.baseline]
     for path in [options.results_file, *outputs]:
-        files.check_writable(path, "results file", [options.data_file, options.baseline])
+        files.check_writable(path, "results file", inputs)
+    provenance.check_writable(options.results_file, inputs)
 
 
 def _read_runs(options):
-    """The runs and their questions, once every folder is found to be whole; says what is odd."""
+    """The runs and their questions; says what is odd about them."""
     folders = [predictions.Folder(path) for path in options.prediction_folders]
-    for folder in folders:
-        folder.check_whole()
-    predictions.check_runs(folders)
+    cells = predictions.cells_of_all(folders, options.partial)
     development = _development_set(options.data_file, options.dataset)
     reads_cls = data_sets.reads_cls(development)
     runs = []
     for folder, baseline in zip(folders, predictions.baselines_of(folders, options.baseline)):
-        runs.append(predictions.read_run(folder, development, baseline))
+        runs.append(predictions.read_run(folder, development, cells, baseline))
         for oddity in oddities(runs[-1], reads_cls):
             say("WARNING: " + oddity)
     return runs, development
 
 
-def _write_significance(path, runs):
+def _significance(runs):
     cells = [{cell: answers.scores.exact for cell, answers in run.cells.items()} for run in runs]
     baselines = [run.baseline.scores.exact for run in runs]
     if len(runs) == 1:
         table = significance.table_of_run(baselines[0], cells[0])
     else:
         table = significance.table_of_runs(baselines, cells)
-    tables.write_significance(path, table)
-    return (
+    said = (
         "Baseline %s; %d of %d cells differ from it significantly (p < %g after Holm's correction)"
         % (
             tables.format_score(table["baseline"][0]),
@@ -129,23 +143,51 @@ def _write_significance(path, runs):
             significance.LEVEL,
         )
     )
+    return tables.with_all_cells(table, runs[0].folder.wanted), said
 
 
-def _write(options, runs):
+def _write(options, runs, development):
     """Writes every table; returns that of results_file and what to say of them, line by line."""
     path = options.results_file
+    metric = "f1" if options.use_f1 else "exact"
     scores = tables.scores_of(runs)
-    table, deviation = tables.map_of(scores, "f1" if options.use_f1 else "exact")
+    table, deviation = tables.map_of(scores, metric)
     tables.write_results(path, table)
-    said = ["wrote " + path]
+    said, made = ["wrote " + path], {"": table}
     if len(runs) > 1:
+        made.update(std=deviation, long=scores)
         tables.write_results(beside(path, "std"), deviation)
         tables.write_long(beside(path, "long"), scores)
         said.append("wrote %s and %s" % (beside(path, "std"), beside(path, "long")))
     if options.baseline:
-        said.insert(0, _write_significance(beside(path, "significance"), runs))
+        significance_table, summary = _significance(runs)
+        tables.write_significance(beside(path, "significance"), significance_table)
+        said.insert(0, summary)
         said.append("wrote " + beside(path, "significance"))
+    facts = {
+        "metric": metric,
+        "data_file": options.data_file,
+        # Whether masking q2p in the last layer, which [CLS] sees, may change an answer.
+        "reads_cls": data_sets.reads_cls(development),
+        "questions": len(development),
+        "runs": [_facts_of(run) for run in runs],
+    }
+    provenance.write(path, made, **facts)
     return table, said
+
+
+def _facts_of(run):
+    baseline = None
+    if run.baseline is not None:
+        baseline = {
+            name: round(tables.percent(values), 4)
+            for name, values in run.baseline.scores._asdict().items()
+        }
+    return {
+        "name": predictions.run_name(run.folder.path),
+        "baseline_file": run.baseline_file,
+        "baseline": baseline,
+    }
 
 
 def main(argv=None):
@@ -153,7 +195,7 @@ def main(argv=None):
     options = _parser().parse_args(argv)
     _check_options(options)
     runs, development = _read_runs(options)
-    table, said = _write(options, runs)
+    table, said = _write(options, runs, development)
     metric = "F1" if options.use_f1 else "Exact match"
     of_runs = " (mean of %d runs)" % len(runs) if len(runs) > 1 else ""
     _show(table, "%s in percent over %d questions%s" % (metric, len(development), of_runs))

@@ -22,6 +22,13 @@ the cells (bash decode_squad.sh -- --write_nbest=True) it sorts by the confidenc
 took; without, by that of the baseline alone."""
 
 
+_ORDER = (
+    ("prediction", lambda text: not text.lower().endswith((".json", ".html", ".htm"))),
+    ("squad/dev-v1.1.json", lambda text: text.lower().endswith(".json")),
+    ("report.html", lambda text: text.lower().endswith((".html", ".htm"))),
+)
+
+
 def _parser():
     parser = command_line.ArgumentParser(description=_DESCRIPTION)
     parser.add_argument("prediction_folder", help="the folder with the prediction files")
@@ -47,6 +54,8 @@ def _parser():
 def main(argv=None):
     """Runs the script; see ``--help``."""
     options = _parser().parse_args(argv)
+    given = (options.prediction_folder, options.data_file, options.report_file)
+    command_line.check_order("report.py", given, _ORDER)
     if not options.report_file.lower().endswith((".html", ".htm")):
         raise command_line.UserError(
             "report file: %s does not end in .html, by which browsers know it" % options.report_file

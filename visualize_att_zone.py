@@ -3,7 +3,7 @@
 from common import command_line, files
 from common.command_line import UserError
 from maps import figure
-from maps.panels import read_panel
+from maps.panels import METRIC_NAMES, read_panel
 
 _DESCRIPTION = """\
 Draws the map of attention zones: a square for each layer (1 at the bottom) and zone, coloured by
@@ -43,7 +43,7 @@ def _parser():
     parser.add_argument("--title", metavar="TEXT", help="a line above the map")
     parser.add_argument(
         "--metric",
-        choices=("exact", "f1"),
+        choices=tuple(METRIC_NAMES),
         help="the score of the table, to name it at the colour bar; of results_long.csv, the "
         "column to draw (default: exact). The baseline must be the same score",
     )
@@ -59,41 +59,53 @@ def _parser():
     parser.add_argument(
         "--other-baseline",
         metavar="BASELINE",
-        help="the baseline of that table (default: the same number)",
+        help="the baseline of that table",
     )
     parser.add_argument("--other-title", metavar="TEXT", help="a line above that map")
     return parser
 
 
+_ORDER = (
+    ("results.csv", lambda text: text.lower().endswith(".csv")),
+    ("80.567", lambda text: not text.lower().endswith(tuple(figure.FORMATS))),
+    ("squad.pdf", lambda text: text.lower().endswith(tuple(figure.FORMATS))),
+)
+
+
 def _check(options):
+    given = (options.results_file, options.baseline, options.figure_file)
+    command_line.check_order("visualize_att_zone.py", given, _ORDER)
     for name in ("other_baseline", "other_title"):
         if getattr(options, name) is not None and options.side_by_side is None:
             raise UserError(
                 "--%s needs a second table; add --side-by-side FILE" % name.replace("_", "-")
             )
-    is_table = options.baseline.lower().endswith(".csv")
-    if is_table and options.metric == "f1":
+    if options.side_by_side and options.other_baseline is None:
         raise UserError(
-            "--metric: %s compares exact match; give the baseline's F1 as a number"
-            % options.baseline
-        )
-    if options.side_by_side and is_table and options.other_baseline is None:
-        raise UserError(
-            "--side-by-side: %s is the baseline of the first table only; add --other-baseline"
-            % options.baseline
+            "--side-by-side: %s is the baseline of the first table only; add --other-baseline with "
+            "that of %s" % (options.baseline, options.side_by_side)
         )
 
 
 def _panels(options):
-    first = read_panel(options.results_file, options.baseline, options, options.title)
+    more = (options.metric, options.std)
+    first = read_panel(options.results_file, options.baseline, *more, options.title)
     if options.side_by_side is None:
         return [first]
-    baseline, what = options.other_baseline, "--other-baseline"
-    if baseline is None:
-        baseline, what = options.baseline, "baseline"
-    second = read_panel(
-        options.side_by_side, baseline, options, options.other_title, "--side-by-side", what
-    )
+    names = ("--side-by-side", "--other-baseline")
+    given = (options.side_by_side, options.other_baseline)
+    second = read_panel(*given, *more, options.other_title, names)
+    faults = {
+        "layers": (len(first.change), len(second.change)),
+        "score": tuple(METRIC_NAMES.get(panel.metric) for panel in (first, second)),
+    }
+    for what, (one, other) in faults.items():
+        if None not in (one, other) and one != other:
+            raise UserError(
+                "--side-by-side: %s and %s have another %s each (%s and %s), and do not go on one "
+                "colour bar; draw two figures"
+                % (options.results_file, options.side_by_side, what, one, other)
+            )
     return [first, second]
 
 
@@ -103,7 +115,7 @@ def main(argv=None):
     _check(options)
     figure.format_of(options.figure_file)
     files.check_writable(options.figure_file, "figure file")
-    drawn = figure.maps_figure(_panels(options), options.annot, options.metric)
+    drawn = figure.maps_figure(_panels(options), options.annot)
     figure.save_figure(drawn, options.figure_file)
     print("wrote " + options.figure_file)
 

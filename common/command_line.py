@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import itertools
 import os
 import sys
 
@@ -23,6 +24,29 @@ class ArgumentParser(argparse.ArgumentParser):
     def error(self, message):
         """Raises UserError in place of argparse's usage text."""
         raise UserError("%s (see %s --help)" % (message, self.prog))
+
+
+def check_order(script, given, wanted):
+    """Refuses arguments that were given in another order than the script takes them.
+
+    Args:
+        script: its name.
+        given: list of str.
+        wanted: for each argument an example, and a function that tells whether a text is like it.
+
+    Raises:
+        UserError: the arguments would do in another order, and do not in this one.
+    """
+    examples, likes = zip(*wanted)
+
+    def fits(order):
+        return all(like(text) for like, text in zip(likes, order))
+
+    if not fits(given) and any(map(fits, itertools.permutations(given))):
+        raise UserError(
+            "the arguments stand in another order; write them as in: %s %s"
+            % (script, " ".join(examples))
+        )
 
 
 def run(main, argv=None, goes_on=False):

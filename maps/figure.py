@@ -10,6 +10,7 @@ import string
 
 import matplotlib
 import matplotlib.colors
+import matplotlib.style
 import numpy as np
 import seaborn
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,7 +18,9 @@ from matplotlib.figure import Figure
 
 from common import files
 from common.command_line import UserError
-from maps.panels import Panel, differences
+from common.progress import say
+from maps import fonts
+from maps.panels import METRIC_NAMES, Panel, differences
 
 # The range of the colours, in points. It is the published figure's, so that maps of different
 # models can be laid side by side.
@@ -27,9 +30,6 @@ LOWEST, HIGHEST = -10.0, 2.0
 # still means a greater change.
 COLOURS = "RdBu"
 
-# What the colour bar calls the score.
-METRIC_LABELS = {None: "Score", "exact": "Exact match", "f1": "F1"}
-
 # What is known about a format beside its name: time stamps are left out, so that the same table
 # always gives the same file.
 _METADATA = {
@@ -38,6 +38,9 @@ _METADATA = {
     "svg": {"Date": None},
 }
 
+FORMATS = tuple("." + name for name in _METADATA)
+
+# Beside matplotlib's own settings, never a user's matplotlibrc: the same table gives the same file.
 _STYLE = {
     "font.size": 11,
     "axes.labelsize": 12,
@@ -112,6 +115,8 @@ def draw_map(axes, panel, annotate=False):
     )
     axes.set(xlabel="Masked zone", ylabel="Layer")
     axes.tick_params(axis="both", length=0)
+    if change.isna().any(axis=None):  # the ground is seen there
+        axes.patch.set(facecolor="0.95", edgecolor="0.6", hatch="////")
     # White squares at the edge need a frame to be seen on white paper.
     for spine in axes.spines.values():
         spine.set(visible=True, color="0.6", linewidth=0.8)
@@ -121,7 +126,7 @@ def draw_map(axes, panel, annotate=False):
         _mark_unsure(axes, panel, annotate or panel.spread is not None)
     if panel.title:
         # A dollar sign is a dollar sign, not the start of a formula.
-        axes.set_title(panel.title.replace("$", r"\$"), pad=10)
+        axes.set_title(panel.title.replace("$", r"\$"), pad=10, **fonts.for_text(panel.title))
     axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
 
 
@@ -130,6 +135,8 @@ def _annotate(axes, panel):
     # Adding 0 turns -0.0, what rounding leaves of -0.04, into 0.0.
     values = np.round(panel.change.to_numpy(), 1) + 0.0
     for (row, column), value in np.ndenumerate(values):
+        if np.isnan(value):
+            continue
 
         def write(text, height, size, value=value, at=column + 0.5):
             style = dict(color=colour_of(value)[1], ha="center", va="center_baseline", size=size)
@@ -151,14 +158,14 @@ def _mark_unsure(axes, panel, has_text):
     axes.scatter(columns + across, rows + down, s=5 if has_text else 9, c=inks, linewidths=0)
 
 
-def _colour_bar(figure, all_axes, panels, metric):
+def _colour_bar(figure, all_axes, panels):
     """One colour bar for all maps, with arrows where values lie beyond its range."""
     changes = np.concatenate([panel.change.to_numpy() for panel in panels])
     ends = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
     bar = figure.colorbar(
         all_axes[-1].collections[0],
         ax=all_axes if len(all_axes) > 1 else all_axes[0],
-        label="%s minus baseline (points)" % METRIC_LABELS[metric],
+        label="%s minus baseline (points)" % METRIC_NAMES.get(panels[0].metric, "Score"),
         ticks=range(int(LOWEST), int(HIGHEST) + 1, 2),
         extend=ends[bool((changes < LOWEST).any()), bool((changes > HIGHEST).any())],
         aspect=max(12, 1.6 * max(len(panel.change) for panel in panels)),  # as wide, however tall
@@ -182,20 +189,22 @@ def _write_letter(axes, letter):
 def _footnotes(panels):
     """What the marks in the squares mean, a line each."""
     notes = []
-    if any(panel.unsure is not None for panel in panels):
-        notes.append("\N{BULLET} not significant (McNemar's exact test, Holm's correction, 5 %)")
-    if any(panel.spread is not None for panel in panels):
-        notes.append("\N{PLUS-MINUS SIGN} standard deviation over the runs")
+    for test in dict.fromkeys(panel.test for panel in panels if panel.unsure is not None):
+        notes.append("\N{BULLET} not significant (%s, Holm's correction, 5 %%)" % test)
+    for what in dict.fromkeys(panel.spread_of for panel in panels if panel.spread is not None):
+        notes.append("\N{PLUS-MINUS SIGN} standard deviation of the %s over the runs" % what)
+    if any(panel.change.isna().any(axis=None) for panel in panels):
+        notes.append("hatched: not decoded")
     return notes
 
 
-def maps_figure(panels, annotate=False, metric=None):
+def maps_figure(panels, annotate=False):
     """The figure of one map or of several side by side, of a height that suits its layers.
 
     Args:
-        panels: list of Panel. Two or more get the letters A, B, ... and share one colour bar.
+        panels: list of Panel, of one metric and as many layers. Two or more get the letters A, B,
+            ... and share one colour bar.
         annotate: whether to write each value into its square.
-        metric: a key of METRIC_LABELS, which names the score at the colour bar.
 
     Returns:
         matplotlib Figure.
@@ -206,7 +215,7 @@ def maps_figure(panels, annotate=False, metric=None):
     num_layers = max(len(panel.change) for panel in panels)
     height = max(_LEAST_HEIGHT, _MARGINS + row_height * num_layers)
     width = _WIDTH + _MORE_WIDTH * (len(panels) - 1)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.style.context(["default", _STYLE]):
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
         all_axes = list(figure.subplots(1, len(panels), squeeze=False, gridspec_kw=_SPACING)[0])
@@ -214,7 +223,7 @@ def maps_figure(panels, annotate=False, metric=None):
             draw_map(axes, panel, annotate)
             if len(panels) > 1:
                 _write_letter(axes, letter)
-        _colour_bar(figure, all_axes, panels, metric)
+        _colour_bar(figure, all_axes, panels)
         for number, note in enumerate(_footnotes(panels)):
             all_axes[0].annotate(
                 note,
@@ -246,18 +255,27 @@ def map_figure(results, baseline, title=None, annotate=False):
 def save_figure(figure, path, what="figure file"):
     """Writes a figure whole or not at all, in the format of the file's ending.
 
+    A NOTE says which signs no installed font has. In an SVG, text stays text, and whoever shows it
+    chooses the font.
+
     Raises:
         UserError: an unknown ending, or the file cannot be written.
     """
     file_format = format_of(path, what)
     stream = io.BytesIO()
-    with matplotlib.rc_context(_STYLE):
+    titles = "".join(axes.get_title() for axes in figure.axes)
+    with matplotlib.style.context(["default", _STYLE]), fonts.without_warnings():
         figure.savefig(
             stream,
             format=file_format,
             dpi=_DOTS_PER_INCH,
             bbox_inches="tight",
             metadata=_METADATA[file_format],
+        )
+    if file_format != "svg" and fonts.missing_in(titles):
+        say(
+            "NOTE: no font here has the signs %s of the title, which are drawn as boxes; install "
+            "one that has them, or write an .svg" % fonts.missing_in(titles)
         )
     files.write_bytes(path, stream.getvalue(), what)
 
@@ -267,8 +285,5 @@ def format_of(path, what="figure file"):
     ending = os.path.splitext(str(path))[1]
     file_format = ending[1:].lower()
     if file_format not in _METADATA:
-        raise UserError(
-            "%s: %s does not end in one of %s"
-            % (what, path, ", ".join("." + name for name in _METADATA))
-        )
+        raise UserError("%s: %s does not end in one of %s" % (what, path, ", ".join(FORMATS)))
     return file_format

@@ -21,8 +21,8 @@ def oddities(run, reads_cls):
 
     Args:
         run: predictions.Run.
-        reads_cls: whether an answer depends on what [CLS] sees in the last layer: where there
-            may be no answer (SQuAD 2.0), or scores are shares of a whole with it (CMRC 2018).
+        reads_cls: whether an answer depends on what [CLS] sees in the last layer; see
+            data_sets.reads_cls.
 
     Returns:
         list of str, one line each.

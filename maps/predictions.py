@@ -13,8 +13,8 @@ from squad.metric import Scores, read_predictions
 from zones.cells import BASELINE, PREDICTIONS, Cell, cell_of_file, cells_of, file_name
 from zones.masks import ZONES
 
-# How many missing files an error names.
-_MOST_NAMED = 60
+# How many stretches of missing layers an error names.
+_MOST_NAMED = 20
 
 
 class Folder:
@@ -63,21 +63,26 @@ class Folder:
         path = self.file(BASELINE)
         return path if files.exists(path) else None
 
-    def check_whole(self):
-        """Raises UserError if cells of the map are missing: it lists them and says what to run."""
-        if self.missing:
-            raise UserError(
-                "%s: %s lacks %d of the %d files of %d layers: %s; to decode them, run: %s"
-                % (
-                    self._what,
-                    self.path,
-                    len(self.missing),
-                    len(self.wanted),
-                    self.num_layers,
-                    named([file_name(PREDICTIONS, cell) for cell in self.missing], _MOST_NAMED),
-                    _remedy({cell.zone for cell in self.missing}),
-                )
-            )
+    def lack(self, missing):
+        """What is missing, and how to decode it: ``p2q, p2 in all layers are missing; ...``."""
+        layers = {}
+        for zone in ZONES:
+            lacking = [cell.layer + 1 for cell in missing if cell.zone == zone]
+            if lacking:
+                layers.setdefault(tuple(lacking), []).append(zone)
+        parts = [
+            "%s in %s" % (", ".join(zones), _layers_text(lacking, self.num_layers))
+            for lacking, zones in layers.items()
+        ]
+        zones = [zone for zone in ZONES if any(cell.zone == zone for cell in missing)]
+        to_run = "bash decode_squad.sh" + (
+            "" if len(zones) == len(ZONES) else " " + " ".join(zones)
+        )
+        return "%s: %s missing; to decode what is missing: %s" % (
+            self.path,
+            " and ".join(parts) + (" is" if len(missing) == 1 else " are"),
+            to_run,
+        )
 
 
 def named(names, most):
@@ -86,10 +91,18 @@ def named(names, most):
     return ", ".join(names[:most]) + (" and %d more" % more if more > 0 else "")
 
 
-def _remedy(zones):
-    if zones == set(ZONES):
-        return "bash decode_squad.sh"
-    return "; ".join("bash decode_squad.sh " + zone for zone in ZONES if zone in zones)
+def _layers_text(layers, num_layers):
+    """``all layers``, ``layer 3``, ``layers 1, 4-6``; they count from 1."""
+    if len(layers) == num_layers:
+        return "all layers"
+    spans = []
+    for layer in layers:
+        if spans and spans[-1][1] == layer - 1:
+            spans[-1][1] = layer
+        else:
+            spans.append([layer, layer])
+    texts = ["%d" % first if first == last else "%d-%d" % (first, last) for first, last in spans]
+    return "layer%s %s" % ("" if len(layers) == 1 else "s", named(texts, _MOST_NAMED))
 
 
 # What the files say -----------------------------------------------------------------------------
@@ -141,19 +154,21 @@ class Run(NamedTuple):
     baseline_file: Optional[str]
 
 
-def read_run(folder, development, baseline_file=None) -> Run:
+def read_run(folder, development, cells=None, baseline_file=None) -> Run:
     """Reads and scores the cells of a folder, and the baseline.
 
     Args:
         folder: Folder.
         development: see data_sets.development_set.
+        cells: the cells to read; by default all of the map that are there.
         baseline_file: the answers with nothing masked. By default those in the folder, if there
             are any; as nobody asked for them, a fault in them is a warning then.
 
     Raises:
         UserError: a file is not JSON, or does not fit the development set.
     """
-    cells = {cell: read_answers(folder.file(cell), development) for cell in folder.present}
+    cells = folder.present if cells is None else cells
+    cells = {cell: read_answers(folder.file(cell), development) for cell in cells}
     if baseline_file:
         baseline = read_answers(baseline_file, development, "--baseline")
         return Run(folder, cells, baseline, baseline_file)
@@ -174,31 +189,37 @@ def run_name(path):
     return str(path).rstrip("/")
 
 
-def check_runs(folders):
-    """Refuses a folder that is named twice, and runs with different cells.
+def cells_of_all(folders, is_partial):
+    """The cells of the map that every folder has.
 
     Args:
         folders: list of Folder.
+        is_partial: whether cells may be missing; then a NOTE says which.
 
     Raises:
-        UserError: it names what is missing where.
+        UserError: a folder is named twice, the runs have different numbers of layers, or cells are
+            missing; the message says which and how to decode them.
     """
     names = [run_name(folder.path) for folder in folders]
     for name in names:
         if names.count(name) > 1:
             raise UserError("prediction folder: %s is named twice; name each run once" % name)
-    largest = max(folders, key=lambda folder: len(folder.present))
-    faults = []
+    first = folders[0]
+    for folder in folders[1:]:
+        if folder.num_layers != first.num_layers:
+            raise UserError(
+                "prediction folder: the runs have different layers: %s has %d, %s has %d; give "
+                "runs of one model" % (first.path, first.num_layers, folder.path, folder.num_layers)
+            )
     for folder in folders:
-        missing = [cell for cell in largest.present if cell not in folder.cells]
-        if missing:
-            names = [file_name(PREDICTIONS, cell) for cell in missing]
-            faults.append("%s lacks %s" % (folder.path, named(names, _MOST_NAMED)))
-    if faults:
-        raise UserError(
-            "prediction folder: the runs have different layers: %s; give runs of one model"
-            % "; ".join(faults)
-        )
+        if folder.missing and not is_partial:
+            raise UserError(
+                "prediction folder: %s; or add --partial, for a table with empty fields"
+                % folder.lack(folder.missing)
+            )
+        if folder.missing:
+            say("NOTE: " + folder.lack(folder.missing))
+    return [c for c in first.wanted if all(c in folder.cells for folder in folders)]
 
 
 def baselines_of(folders, given):

@@ -25,6 +25,10 @@ INTERVAL = "Agresti and Min's (2005) for matched pairs"
 # A cell is marked as significant if its corrected p value is below this.
 LEVEL = 0.05
 
+# What tests are called.
+MCNEMAR = "McNemar's exact test"
+STUDENT = "Student's t test over the runs"
+
 
 class Comparison(NamedTuple):
     """A masked reader against the baseline; each field is a number, or an array of cells.

@@ -158,9 +158,16 @@ def _read(path, what, forms):
             header = _names(next(rows, []))
         if header not in forms:
             columns, command = next(iter(forms.items()))
+            is_ours = header in (RESULTS, LONG, SIGNIFICANCE)
             raise UserError(
-                "%s: the first line is %r, not %r; give a file that %s wrote"
-                % (where, separator.join(header)[:80], ",".join(columns), command)
+                "%s: the first line is %r, not %r; give %s that %s wrote"
+                % (
+                    where,
+                    separator.join(header)[:80],
+                    ",".join(columns),
+                    "the other table" if is_ours else "a file",
+                    command,
+                )
             )
         for row in rows:
             if any(field.strip() for field in row):
@@ -217,19 +224,23 @@ def percent(values):
 
 
 def scores_of(runs) -> pd.DataFrame:
-    """Both scores of every run and cell in percent: the columns LONG.
+    """Both scores of every run and cell in percent: the columns LONG; nan for a missing cell.
 
     Args:
         runs: list of predictions.Run.
     """
     return pd.DataFrame(
         [
-            (run_name(run.folder.path), cell.layer + 1, cell.zone, *map(percent, answers.scores))
+            (run_name(run.folder.path), cell.layer + 1, cell.zone, *_both(run.cells.get(cell)))
             for run in runs
-            for cell, answers in run.cells.items()
+            for cell in run.folder.wanted
         ],
         columns=list(LONG),
     )
+
+
+def _both(answers):
+    return (np.nan, np.nan) if answers is None else map(percent, answers.scores)
 
 
 def map_of(scores, metric="exact"):
@@ -297,26 +308,31 @@ def _by_layer(table, where):
     return table.set_index("layer").sort_index()
 
 
-def read_scores(path, metric="exact", what="results file"):
-    """The scores in results.csv, or those of a metric in results_long.csv.
+def is_long(table):
+    """Whether a table that read_any gave is results_long.csv."""
+    return tuple(table.columns) == LONG
+
+
+def read_any(path, what="results file") -> pd.DataFrame:
+    """Reads results.csv as read_results does, or results_long.csv.
 
     Returns:
-        as map_of: (scores, deviations); the latter is None for results.csv.
+        DataFrame as map_of gives it, or with the columns LONG.
 
     Raises:
-        UserError: no such table.
+        UserError: no such table, or one in which cells are missing or repeated.
     """
     table = _read(path, what, {RESULTS: "get_results.py", LONG: "get_results.py"})
     where = "%s: %s" % (what, path)
-    if tuple(table.columns) == RESULTS:
-        return _by_layer(table, where), None
+    if not is_long(table):
+        return _by_layer(table, where)
     for _, cells in table.groupby("run"):
         _check_cells(cells, where)
     if table.empty or table.groupby(["layer", "zone"]).size().nunique() > 1:
         raise UserError(
             "%s does not have each cell once for each run; run get_results.py again" % where
         )
-    return map_of(table, metric)
+    return table.reset_index(drop=True)
 
 
 # Significance -----------------------------------------------------------------------------------
@@ -349,6 +365,13 @@ def read_significance(path, what="significance file") -> pd.DataFrame:
     order = table["zone"].map(ZONES.index)
     table = table.assign(order=order).sort_values(["layer", "order"]).drop(columns="order")
     return table.reset_index(drop=True)
+
+
+def with_all_cells(table, cells):
+    """A table of significance with a row for each cell: empty, but for the baseline, if missing."""
+    keys = [(cell.layer + 1, cell.zone) for cell in cells]
+    whole = table.set_index(["layer", "zone"]).reindex(keys).reset_index()
+    return whole.assign(baseline=table["baseline"].iloc[0])[list(SIGNIFICANCE)]
 
 
 def _check_cells(table, where):

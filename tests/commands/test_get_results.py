@@ -5,8 +5,10 @@ import random
 
 import pytest
 
+import compare_results
 import eval_squad
 import get_results
+import visualize_att_zone
 from maps import tables
 from tests.support.refusals import refusal
 from zones.cells import BASELINE, NBEST, PREDICTIONS, Cell, cells_of, file_name
@@ -158,38 +160,66 @@ def test_missing_cells_are_listed(folder, capsys):
     for cell in missing:
         (folder / file_name(PREDICTIONS, cell)).unlink()
     line = refused(capsys, folder)
-    assert "lacks 3 of the 15 files of 3 layers" in line
-    for cell in cells_of(NUM_LAYERS):
-        assert (file_name(PREDICTIONS, cell) in line) == (cell in missing)
-    assert line.endswith("run: bash decode_squad.sh q2; bash decode_squad.sh p2")
+    assert "%s: q2 in layer 1 and p2 in layers 2-3 are missing; " % folder in line
+    assert "bash decode_squad.sh q2 p2; or add --partial" in line
 
 
 def test_missing_zone_says_what_to_run(folder, capsys):
     for layer in range(NUM_LAYERS):
         (folder / file_name(PREDICTIONS, Cell(layer, "q2p"))).unlink()
-    assert refused(capsys, folder).endswith("run: bash decode_squad.sh q2p")
+    line = refused(capsys, folder)
+    assert (
+        "q2p in all layers are missing; to decode what is missing: bash decode_squad.sh q2p;"
+        in line
+    )
 
 
 def test_layers_count_up_to_the_highest_in_any_file(folder, capsys):
     # Even that of a zone which is not in the table: the model has as many layers.
     write(folder / file_name(PREDICTIONS, Cell(3, "union")), predictions(1))
     line = refused(capsys, folder)
-    assert "lacks 5 of the 20 files of 4 layers: predictions_layer3_all.json, " in line
-    assert line.endswith("run: bash decode_squad.sh")
+    assert "all, q2, q2p, p2q, p2 in layer 4 are missing" in line
+    assert "missing: bash decode_squad.sh; or" in line
 
 
 def test_a_layer_missing_in_the_middle(folder, capsys):
     for zone in ZONES:
         (folder / file_name(PREDICTIONS, Cell(1, zone))).unlink()
-    assert "predictions_layer1_all.json, predictions_layer1_q2.json" in refused(capsys, folder)
+    assert "all, q2, q2p, p2q, p2 in layer 2 are missing" in refused(capsys, folder)
 
 
 def test_a_stray_file_of_a_high_layer_gives_no_endless_line(folder, capsys):
     write(folder / "predictions_layer500_q2.json", predictions(1))
     line = refused(capsys, folder)
-    assert "lacks 2489 of the 2505 files of 501 layers" in line
-    assert "and 2429 more" in line
-    assert len(line) < 4000
+    assert "all, q2p, p2q, p2 in layers 4-501 and q2 in layers 4-500 are missing" in line
+    assert len(line) < 400
+
+
+def test_a_partly_decoded_folder(folder, capsys):
+    """Its table has empty fields, and every script that reads tables takes it."""
+    write(folder / file_name(PREDICTIONS, BASELINE), predictions(8))
+    for cell in cells_of(NUM_LAYERS, ("p2q", "p2")) + [Cell(1, "q2")]:
+        (folder / file_name(PREDICTIONS, cell)).unlink()
+    baseline = str(folder / file_name(PREDICTIONS, BASELINE))
+    get_results.main(argv(folder, "--partial", "--baseline", baseline))
+    out, err = capsys.readouterr()
+    assert "NOTE: %s: q2 in layer 2 and p2q, p2 in all layers are missing; " % folder in err
+    assert out.splitlines()[4].split() == ["2", "6.250", "-", "31.250", "-", "-"]
+    assert "of 8 cells differ" in out
+    table = folder.parent / "results.csv"
+    assert table.read_text().splitlines()[1:] == [
+        "1,0,12.5,25,,",
+        "2,6.25,,31.25,,",
+        "3,12.5,25,37.5,,",
+    ]
+    significance = folder.parent / "results_significance.csv"
+    assert "2,q2,50.000" + "," * 9 in significance.read_text().splitlines()
+    figure = str(folder.parent / "map.svg")
+    visualize_att_zone.main([str(table), str(significance), figure, "--annot"])
+    svg = (folder.parent / "map.svg").read_text()
+    assert "hatched: not decoded" in svg and "nan" not in svg
+    compare_results.main([str(table), str(table)])
+    assert "nan" not in capsys.readouterr().out
 
 
 def test_empty_folder(folder, capsys):
@@ -268,6 +298,30 @@ def test_a_file_that_is_read_is_not_written_over(folder, capsys, monkeypatch):
     line = refusal(capsys, get_results.main, "prediction", "./dev.json", *options)
     assert "results file: ./dev.json is a file to read here" in line
     assert (folder.parent / "dev.json").read_bytes() == before
+
+
+def test_swapped_arguments_are_recognised(folder, capsys):
+    root = folder.parent
+    line = refusal(capsys, get_results.main, root / "results.csv", folder)
+    assert line.endswith(
+        "in another order; write them as in: get_results.py prediction results.csv"
+    )
+
+
+def test_what_is_in_a_table_is_said_beside_it(folder):
+    write(folder / file_name(PREDICTIONS, BASELINE), predictions(8, nearly=4))
+    get_results.main(argv(folder, "--use-f1"))
+    facts = json.loads((folder.parent / "results.json").read_text())
+    assert (facts["metric"], facts["questions"], facts["reads_cls"]) == ("f1", 16, False)
+    (run,) = facts["runs"]
+    assert run["name"] == str(folder) and run["baseline"] == {"exact": 50.0, "f1": 62.5}
+
+
+def test_a_json_file_of_that_name_is_not_written_over(folder, capsys):
+    write(folder.parent / "results.json", {"my": "own"})
+    line = refused(capsys, folder)
+    assert "results.json, too, which is another file" in line
+    assert json.loads((folder.parent / "results.json").read_text()) == {"my": "own"}
 
 
 def test_arguments_are_needed(capsys):

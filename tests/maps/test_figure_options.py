@@ -41,6 +41,7 @@ def write_significance(path, scores, sure, baseline=BASELINE):
 def folder(tmp_path):
     write_table(tmp_path / "results.csv", SCORES)
     write_table(tmp_path / "other.csv", [[70, 71, 72, 73, 74]] * 3)
+    write_table(tmp_path / "b.csv", [[70, 71, 72, 73, 74]] * 2)
     write_table(tmp_path / "results_std.csv", [[0.25, 0.5, 0.75, 1, 1.25]] * 2)
     write_significance(tmp_path / "results_significance.csv", SCORES, SURE)
     long = ["run,layer,zone,exact,f1"]
@@ -164,11 +165,11 @@ def test_f1(draw):
 
 
 def test_side_by_side(draw):
-    more = ["--side-by-side", "other.csv", "--other-baseline", "75", "--other-title", "Other"]
+    more = ["--side-by-side", "b.csv", "--other-baseline", "75", "--other-title", "Other"]
     drawn = draw("results.csv", "80.567", "--title", "One", *more)
     assert len(drawn.maps) == 2
     np.testing.assert_allclose(drawn.values(0), np.array(SCORES) - BASELINE, atol=1e-9)
-    np.testing.assert_allclose(drawn.values(1), [[-5, -4, -3, -2, -1]] * 3, atol=1e-9)
+    np.testing.assert_allclose(drawn.values(1), [[-5, -4, -3, -2, -1]] * 2, atol=1e-9)
     assert [axes.get_title() for axes in drawn.maps] == ["One", "Other"]
     assert {"A", "B"} <= set(drawn.texts)
     assert drawn.texts.count("Score minus baseline (points)") == 1
@@ -178,15 +179,10 @@ def test_side_by_side(draw):
     assert {(norm.vmin, norm.vmax) for norm in norms} == {(-10, 2)}
 
 
-def test_side_by_side_takes_the_same_baseline(draw):
-    drawn = draw("results.csv", "75", "--side-by-side", "other.csv")
-    np.testing.assert_allclose(drawn.values(1), [[-5, -4, -3, -2, -1]] * 3, atol=1e-9)
-
-
 def test_side_by_side_with_a_table_of_each(draw, folder):
-    write_significance(folder / "b.csv", [[70, 71, 72, 73, 74]] * 3, np.ones((3, 5)), 75)
-    more = ["--side-by-side", "other.csv", "--other-baseline"]
-    drawn = draw("results.csv", "results_significance.csv", *more, "b.csv")
+    write_significance(folder / "s.csv", [[70, 71, 72, 73, 74]] * 2, np.ones((2, 5)), 75)
+    more = ["--side-by-side", "b.csv", "--other-baseline"]
+    drawn = draw("results.csv", "results_significance.csv", *more, "s.csv")
     assert drawn.dots(0).sum() == 4
     assert drawn.dots(1).sum() == 0
 
@@ -264,8 +260,18 @@ def test_text_of_a_pdf_can_be_searched(folder):
         ("results.csv results_significance.csv --metric f1", "compares exact match"),
         ("results.csv 75 --other-baseline 75", "--other-baseline needs a second table"),
         ("results.csv 75 --other-title B", "--other-title needs a second table"),
-        ("results.csv 75 --side-by-side none.csv", "--side-by-side: there is no file"),
-        ("results.csv 75 --side-by-side other.csv --other-baseline x", "--other-baseline: 'x' is"),
+        (
+            "results.csv 75 --side-by-side none.csv --other-baseline 75",
+            "--side-by-side: there is no file",
+        ),
+        ("results.csv 75 --side-by-side b.csv", "add --other-baseline with that of"),
+        (
+            "results.csv 75 --side-by-side other.csv --other-baseline 75",
+            "have another layers each (2 and 3)",
+        ),
+        ("80.567 results.csv", "the arguments stand in another order"),
+        ("results_significance.csv results.csv", "give the other table that get_results.py wrote"),
+        ("results.csv 75 --side-by-side b.csv --other-baseline x", "--other-baseline: 'x' is"),
         ("results.csv results_significance.csv --side-by-side other.csv", "add --other-baseline"),
     ],
 )

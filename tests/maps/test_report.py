@@ -350,6 +350,11 @@ def test_refuses_other_files(folder, capsys, name, content, part):
     assert name.split("/")[-1] in line
 
 
+def test_swapped_arguments_are_recognised(folder, capsys):
+    line = refused(capsys, folder, argv=folder.argv()[1::-1] + folder.argv()[2:])
+    assert line.endswith("write them as in: report.py prediction squad/dev-v1.1.json report.html")
+
+
 def test_refuses_a_report_that_is_no_page(folder, capsys):
     argv = [*folder.argv()[:2], folder.root / "report.pdf"]
     assert "report.pdf does not end in .html" in refused(capsys, folder, argv=argv)

@@ -12,35 +12,14 @@ from common.command_line import UserError
 from common.finished import FinishedFiles
 from maps.tables import read_results, read_significance
 from tests.support.refusals import refusal
-from zones.cells import BASELINE, PREDICTIONS, Cell, cells_of, file_name
+from tests.support.small_map import LAYERS, answers, write_questions, write_run
+from zones.cells import PREDICTIONS, Cell, cells_of, file_name
 from zones.masks import ZONES
-
-IDS = ["q%d" % number for number in range(40)]
-LAYERS = 2
-HARMLESS = [Cell(1, "q2"), Cell(1, "q2p")]
-
-
-def answers(right, mark=""):
-    return {key: "gold" if n < right else "wrong" + mark for n, key in enumerate(IDS)}
-
-
-def write_run(folder, shift=0):
-    """Baseline 30 of 40 right; layer ``k`` and zone number ``z`` break ``1 + k + 5 z + shift``."""
-    folder.mkdir()
-    for cell in [BASELINE] + cells_of(LAYERS):
-        right = 30
-        if cell != BASELINE and cell not in HARMLESS:
-            right -= 1 + cell.layer + 5 * ZONES.index(cell.zone) + shift
-        (folder / file_name(PREDICTIONS, cell)).write_text(json.dumps(answers(right)))
-    return folder
 
 
 @pytest.fixture
 def root(tmp_path):
-    gold = [{"text": "gold", "answer_start": 0}]
-    questions = [{"id": key, "question": "?", "answers": gold} for key in IDS]
-    data = {"data": [{"paragraphs": [{"context": "", "qas": questions}]}]}
-    (tmp_path / "dev.json").write_text(json.dumps(data))
+    write_questions(tmp_path / "dev.json")
     write_run(tmp_path / "a")
     return tmp_path
 
@@ -121,8 +100,17 @@ def test_runs_of_different_layers_are_refused(root, capsys):
     for zone in ZONES:
         (root / "b" / file_name(PREDICTIONS, Cell(1, zone))).unlink()
     line = refusal(capsys, get_results.main, *argv(root, runs="ab"))
-    assert "%s lacks predictions_layer1_all.json" % (root / "b") in line
+    assert "%s has 2, %s has 1; give runs of one model" % (root / "a", root / "b") in line
     assert not list(root.glob("results*"))
+
+
+def test_a_cell_that_one_run_lacks(root, capsys):
+    (write_run(root / "b") / file_name(PREDICTIONS, Cell(0, "q2"))).unlink()
+    line = refusal(capsys, get_results.main, *argv(root, runs="ab"))
+    assert "%s: q2 in layer 1 is missing; " % (root / "b") in line
+    get_results.main(argv(root, "--partial", runs="ab"))
+    assert read_results(str(root / "results.csv")).isna().to_numpy().sum() == 1
+    assert len((root / "results_long.csv").read_text().splitlines()) == 1 + 2 * LAYERS * len(ZONES)
 
 
 @pytest.mark.parametrize(
@@ -238,4 +226,38 @@ def test_largest_difference_and_rank(tmp_path, capsys):
     assert lines[1] == ["all", "2.000", "2.000", "1", "-1.000"]
     assert lines[4] == ["p2q", "4.041", "7.000", "2", "0.500"]
     second.write_text(header + "1,3,1,1,1,1\n2,2,2,2,9,2\n")
+    capsys.readouterr()
     assert "3 layers" in refusal(capsys, compare_results.main, str(first), str(second))
+
+
+def test_a_column_without_variation_has_no_rank(tmp_path, capsys):
+    tables = tmp_path / "a.csv", tmp_path / "b.csv"
+    for path, layers in zip(tables, ("1,1,1,1,1,1|2,1,2,2,2,2", "1,1,1,1,1,1|2,2,1,2,2,2")):
+        path.write_text("layer,all,q2,q2p,p2q,p2\n" + layers.replace("|", "\n") + "\n")
+    compare_results.main([str(path) for path in tables])
+    out, err = capsys.readouterr()
+    rows = [line.split() for line in out.splitlines()]
+    assert rows[1] == ["all", "0.707", "1.000", "2", "-"]
+    assert rows[2] == ["q2", "0.707", "-1.000", "2", "-"]
+    assert rows[3] == ["q2p", "0.000", "0.000", "1", "1.000"]
+    assert "all, q2 do not vary in one of the tables, and have no rank correlation" in out
+    assert "nan" not in out and err == ""
+    tables[0].write_text("layer,all,q2,q2p,p2q,p2\n1,1,1,1,1,1\n2,1,1,1,1,1\n")
+    compare_results.main([str(path) for path in tables])
+    out, err = capsys.readouterr()
+    assert "Rank correlation of the two maps: -" in out and err == ""
+
+
+def test_tables_of_a_german_spreadsheet(shared, tmp_path, capsys):
+    excel = shared / "cases" / "excel_de.csv"
+    compare_results.main([str(excel), str(excel)])
+    assert capsys.readouterr().out.splitlines()[1].split()[:2] == ["all", "0.000"]
+    table = read_results(excel)
+    assert table["all"].tolist() == [88.667, 99.333, 99.667, 99.667]
+    text = excel.read_bytes().decode("utf-8-sig")
+    for number, (old, new) in enumerate(
+        [(";", "\t"), ("layer;", "sep=;\r\nLayer;"), ("p2q", "P2Q")]
+    ):
+        path = tmp_path / ("%d.csv" % number)
+        path.write_bytes(text.replace(old, new).encode())
+        assert (read_results(path) == table).all(axis=None)

@@ -1,0 +1,85 @@
+"""What a table is about: results.json beside results.csv.
+
+results.csv keeps the protocol's form, which has no room for the name of the score in it. So
+get_results.py says beside it: exact match or F1, of which questions and runs, and the baseline of
+each run. Whoever reads the table uses that, as long as it is about the very scores in the table.
+"""
+
+import hashlib
+import json
+import os
+import re
+
+from common import files
+from common.command_line import UserError
+
+_WRITER = "get_results.py"
+_OTHER_TABLES = re.compile(r"_(long|std|significance)$")
+
+
+def path_of(table_path):
+    """The file of provenance of a table: results.json, of results.csv and of results_long.csv."""
+    stem = os.path.splitext(str(table_path))[0]
+    return _OTHER_TABLES.sub("", stem) + ".json"
+
+
+def fingerprint(table):
+    """A checksum of the values of a DataFrame, to three decimals, wherever it was read from."""
+    text = table.to_csv(float_format="%.3f", index=table.index.name is not None)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+
+
+def check_writable(table_path, inputs=()):
+    """Raises UserError if the file cannot be written, or is somebody else's."""
+    path = path_of(table_path)
+    files.check_writable(path, "results file", inputs)
+    if files.exists(path) and not _read(path):
+        raise UserError(
+            "results file: %s would write %s, too, which is another file; choose another name"
+            % (table_path, path)
+        )
+
+
+def write(table_path, tables, **facts):
+    """Writes what is known of tables that were written together.
+
+    Args:
+        table_path: results.csv.
+        tables: dict ending ("", "std", "long", ...) -> DataFrame as its reader gives it.
+        facts: what is known; anything that goes into JSON.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    prints = {ending: fingerprint(table) for ending, table in tables.items()}
+    facts = {"written_by": _WRITER, **facts, "tables": prints}
+    files.write_bytes(
+        path_of(table_path),
+        (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace"),
+        "results file",
+    )
+
+
+def of_table(table_path, table, ending=""):
+    """What is known of a table that was read; nothing, if the file is not about these scores.
+
+    Args:
+        table_path: where it was read from.
+        table: DataFrame as its reader gives it.
+        ending: which table it is; see write.
+
+    Returns:
+        dict, empty if nothing is known.
+    """
+    facts = _read(path_of(table_path))
+    known = facts.get("tables")
+    is_about_it = isinstance(known, dict) and known.get(ending) == fingerprint(table)
+    return facts if is_about_it else {}
+
+
+def _read(path):
+    try:
+        facts = files.read_json(path) if files.exists(path) else {}
+    except UserError:
+        return {}
+    return facts if isinstance(facts, dict) and facts.get("written_by") == _WRITER else {}
