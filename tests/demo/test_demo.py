@@ -1,6 +1,7 @@
-"""The embedded default: its data set, the steps that are done once, and the whole demo."""
+"""The demo: its data set, and the protocol that it runs on it."""
 
 import csv
+import fcntl
 import json
 import os
 import pathlib
@@ -13,8 +14,9 @@ import time
 import pytest
 
 import tokenization
-from demo import biographies, run, steps
+from demo import biographies, run
 from demo.settings import DemoSettings
+from tests.support import small
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 MONTHS = (
@@ -166,131 +168,7 @@ def test_the_seed_decides_the_data_set():
     assert first != other
 
 
-# Steps that are done once -----------------------------------------------------------------------
-
-
-class Workshop:
-    """A step that copies ``in`` to ``out``, and counts how often."""
-
-    def __init__(self, folder):
-        self.folder = folder / "output"
-        self.folder.mkdir()
-        self.source, self.result = folder / "in", self.folder / "out"
-        self.work = self.folder / "work"
-        self.source.write_text("a")
-        self.made = 0
-
-    def copy(self):
-        self.made += 1
-        self.work.mkdir(exist_ok=True)
-        (self.work / str(self.made)).touch()
-        self.result.write_text(self.source.read_text())
-
-    def step(self, settings=1, action=None):
-        return steps.Step(
-            "copy",
-            "Copying",
-            inputs=[str(self.source)],
-            outputs=[str(self.result)],
-            action=action or self.copy,
-            settings=settings,
-            folders=(str(self.work),),
-        )
-
-    def run(self, **changes):
-        """Runs the step as a fresh process would."""
-        run.run_step(self.step(**changes), steps.Ledger(str(self.folder)), "[1/1]")
-
-
-@pytest.fixture()
-def workshop(tmp_path):
-    return Workshop(tmp_path)
-
-
-def test_a_finished_step_is_left_out(workshop, capsys):
-    workshop.run()
-    workshop.run()
-    assert workshop.made == 1
-    assert "done before" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda shop: shop.result.unlink(),
-        lambda shop: shop.result.write_text("other"),
-        lambda shop: shop.source.write_text("b"),
-    ],
-    ids=["deleted result", "changed result", "changed input"],
-)
-def test_a_step_is_done_again_when_its_files_changed(workshop, change):
-    workshop.run()
-    change(workshop)
-    workshop.run()
-    assert workshop.made == 2
-    assert workshop.result.read_text() == workshop.source.read_text()
-    assert not (workshop.work / "1").exists()
-
-
-def test_other_settings_never_meet_half_done_work(workshop):
-    def stop():
-        workshop.work.mkdir(exist_ok=True)
-        (workshop.work / "half").touch()
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        workshop.run(action=stop)
-    with pytest.raises(KeyboardInterrupt):
-        workshop.run(action=stop)
-    assert (workshop.work / "half").exists()
-    workshop.run(settings=2)
-    assert not (workshop.work / "half").exists()
-
-
-def test_half_done_work_is_gone_on_with(workshop):
-    def stop():
-        workshop.work.mkdir()
-        (workshop.work / "half").touch()
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        workshop.run(action=stop)
-    workshop.run()
-    assert workshop.made == 1
-    assert (workshop.work / "half").exists()
-
-
-def test_a_second_demo_waits_for_the_first(tmp_path):
-    program = (
-        "import sys, time; from demo.steps import only_one_at_work\n"
-        "with only_one_at_work(sys.argv[1], print): print('in', flush=True); time.sleep(1.5)"
-    )
-    first = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], cwd=str(ROOT), stdout=subprocess.PIPE
-    )
-    assert first.stdout.readline() == b"in\n"
-    told = []
-    began = time.monotonic()
-    with steps.only_one_at_work(str(tmp_path), told.append):
-        # The first process is past its sleep.
-        assert time.monotonic() - began > 0.5
-    assert len(told) == 1 and "still at work" in told[0]
-    first.communicate()
-
-
 # The demo ---------------------------------------------------------------------------------------
-
-
-def test_the_table_is_laid_out_like_the_figure():
-    text = run.map_as_text(
-        99.0, b"layer,all,q2,q2p,p2q,p2\n1,98,98.999,100,10.333,50\n2,1,2,3,4,5\n"
-    )
-    *_, header, top, bottom = text.splitlines()
-    assert header.split() == ["layer", "ALL", "Q2", "Q2P", "P2Q", "P2"]
-    assert top.split()[0] == "2"
-    assert re.findall(r"[-+\d.]+", bottom) == (
-        "1 98.0 -1.0 99.0 +0.0 100.0 +1.0 10.3 -88.7 50.0 -49.0".split()
-    )
 
 
 def demo(*arguments, **options):
@@ -306,6 +184,26 @@ def demo(*arguments, **options):
     )
 
 
+def finished(*arguments):
+    """What a demo prints, which must end well."""
+    process = demo(*arguments)
+    text, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return text
+
+
+def read_map(output):
+    """The baseline, and the scores of the cells: (layer, zone) -> exact match in percent."""
+    with open(str(output / "results.csv")) as stream:
+        rows = list(csv.DictReader(stream))
+    cells = {
+        (int(row["layer"]), zone): float(row[zone])
+        for row in rows
+        for zone in ("all", "q2", "q2p", "p2q", "p2")
+    }
+    return json.loads((output / "metrics.json").read_text())["exact"], cells
+
+
 @pytest.mark.parametrize(
     "arguments, told",
     [
@@ -316,64 +214,82 @@ def demo(*arguments, **options):
         (["--fast"], "--fast"),
     ],
 )
-def test_a_mistake_gets_one_line(arguments, told):
-    process = demo(*arguments)
-    _, errors = process.communicate()
-    assert process.returncode == 2
+def test_a_mistake_gets_one_line(arguments, told, capsys):
+    assert small.status_of(run.main, arguments) == 2
+    errors = capsys.readouterr().err
     assert len(errors.splitlines()) == 1 and told in errors
 
 
-def test_a_directory_with_other_files_is_left_alone(tmp_path):
+def test_a_directory_with_other_files_is_left_alone(tmp_path, capsys):
     (tmp_path / "thesis.tex").write_text("precious")
-    process = demo("--output-dir", tmp_path)
-    _, errors = process.communicate()
-    assert process.returncode == 2
-    assert re.fullmatch(r"run.py: --output-dir: .* not the demo's; name a new directory\n", errors)
+    assert small.status_of(run.main, ["--output-dir", str(tmp_path)]) == 2
+    assert re.search(
+        r": --output-dir: .* not the demo's; name a new directory\n", capsys.readouterr().err
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_the_demo_itself_needs_no_tensorflow():
-    program = "import sys, demo.run; sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.call([sys.executable, "-c", program], cwd=str(ROOT)) == 0
+def test_the_second_of_two_demos_says_so(tmp_path, capsys):
+    with open(str(tmp_path / ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert small.status_of(run.main, ["--output-dir", str(tmp_path)]) == 2
+    errors = capsys.readouterr().err
+    assert len(errors.splitlines()) == 1 and "a demo is at work in %s" % tmp_path in errors
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
-def test_killed_started_again_and_run_twice(tmp_path):
-    output = tmp_path / "demo"
-    flags = ["--quick", "--output-dir", output]
+def test_every_step_works(tmp_path):
+    text = finished("--quick", "--output-dir", tmp_path)
+    baseline, cells = read_map(tmp_path)
+    assert sorted(cells) == [(n, z) for n in (1, 2) for z in ("all", "p2", "p2q", "q2", "q2p")]
+    answers = list((tmp_path / "prediction").glob("predictions_layer*.json"))
+    assert len(answers) == 2 * 5
+    assert {len(json.loads(path.read_text())) for path in answers} == {4 * 5}
+    with open(str(tmp_path / "results_significance.csv")) as stream:
+        assert {float(row["baseline"]) for row in csv.DictReader(stream)} == {round(baseline, 3)}
+    assert (tmp_path / "heatmap.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / "heatmap.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<!DOCTYPE html>" in (tmp_path / "report.html").read_bytes()[:20]
+    for name, _ in run._MADE:
+        assert "\n  %s " % name in text
+        assert (tmp_path / name).exists()
 
+
+@pytest.mark.slow
+def test_killed_started_again_and_run_with_another_seed(tmp_path):
+    flags = ["--quick", "--output-dir", tmp_path]
     killed = demo(*flags, start_new_session=True)
     for line in killed.stdout:
-        if line.startswith("[2/7]"):
+        if line.startswith("[4/7]"):
             break
     time.sleep(1)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
-    assert not (output / "results.csv").exists()
+    assert not (tmp_path / "results.csv").exists()
 
-    again = demo(*flags)
-    text, errors = again.communicate()
-    assert again.returncode == 0, errors
-    assert text.count("done before") == 1
-    with open(str(output / "results.csv")) as stream:
-        rows = list(csv.DictReader(stream))
-    assert [row["layer"] for row in rows] == ["1", "2"]
-    baseline = json.loads((output / "metrics.json").read_text())["exact"]
-    assert "With nothing masked it is %.1f." % baseline in text
-    cells = list((output / "prediction").glob("predictions_layer*.json"))
-    assert len(cells) == 2 * 5
-    assert {len(json.loads(cell.read_text())) for cell in cells} == {4 * 5}
-    assert (output / "heatmap.pdf").read_bytes().startswith(b"%PDF")
-    assert (output / "heatmap.png").read_bytes().startswith(b"\x89PNG")
+    process = demo(*flags)
+    _, errors = process.communicate()
+    assert process.returncode == 0
+    assert "nothing is trained" in errors
+    first = read_map(tmp_path)
 
-    with open(str(output / "results_significance.csv")) as stream:
-        assert {float(row["baseline"]) for row in csv.DictReader(stream)} == {round(baseline, 3)}
-    assert b"<!DOCTYPE html>" in (output / "report.html").read_bytes()[:20]
-    for name in ("heatmap.pdf", "results_significance.csv", "report.html"):
-        assert "  %s " % name in text
+    (tmp_path / "heatmap.png").unlink()
+    finished(*flags)
+    assert (tmp_path / "heatmap.png").exists()
+    assert read_map(tmp_path) == first
 
-    (output / "heatmap.png").unlink()
-    once_more = demo(*flags)
-    text, errors = once_more.communicate()
-    assert once_more.returncode == 0, errors
-    assert text.count("done before") == 6
-    assert (output / "heatmap.png").exists()
+    process = demo(*flags, "--seed", "2")
+    _, errors = process.communicate()
+    assert process.returncode == 0
+    assert "nothing is trained" not in errors and "11 of 11 are decoded" not in errors
+    assert read_map(tmp_path) != first
+
+
+@pytest.mark.slow
+def test_what_holds_of_the_map_on_any_machine(tmp_path):
+    finished("--output-dir", tmp_path)
+    baseline, cells = read_map(tmp_path)
+    assert baseline > 90
+    ruined = cells.pop((1, "p2q"))
+    assert ruined < min(cells.values()) - 25
+    assert cells[4, "q2"] == cells[4, "q2p"] == round(baseline, 3)
