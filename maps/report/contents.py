@@ -264,16 +264,23 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
         "cells": [changes.get(cell) for cell in folder.wanted],
         "passages": passages,
         "questions": {
+            **_as_columns(questions),
             "id": development.question_ids,
-            "text": [question.text for question in questions],
-            "passage": np.diff([q.passage for q in questions], prepend=0).tolist(),
             "word": words.tolist(),
-            "golds": [[list(gold) for gold in question.golds] for question in questions],
             "baseline": baseline.texts,
             "right": is_right.tolist(),
             "variants": variants,
             "rightVariants": num_right,
         },
+    }
+
+
+def _as_columns(questions):
+    """What the questions are, field by field; a passage is counted from the question before."""
+    return {
+        "text": [question.text for question in questions],
+        "passage": np.diff([question.passage for question in questions], prepend=0).tolist(),
+        "golds": [[list(gold) for gold in question.golds] for question in questions],
     }
 
 
