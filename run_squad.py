@@ -140,10 +140,16 @@ def _cells_asked(asked, num_layers):
 def _check_sizes(asked, config, vocabulary):
     """Raises UserError if vocabulary, configuration and lengths do not go together."""
     num_pieces = max(vocabulary.values()) + 1
-    if num_pieces != config.vocab_size:
+    if num_pieces > config.vocab_size:
         raise UserError(
             "--vocab_file: %s has %d entries but --bert_config_file says vocab_size %d; "
             "use the two files that came together"
+            % (asked.vocab_file, num_pieces, config.vocab_size)
+        )
+    if num_pieces < config.vocab_size:
+        # Common among public models, whose embeddings are padded. A file cut short looks the same.
+        say(
+            "NOTE: %s has %d entries, and the model has room for %d"
             % (asked.vocab_file, num_pieces, config.vocab_size)
         )
     if asked.max_seq_length > config.max_position_embeddings:

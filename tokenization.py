@@ -18,7 +18,7 @@ from common.command_line import UserError
 UNKNOWN, CLS, SEP, PAD = "[UNK]", "[CLS]", "[SEP]", "[PAD]"
 
 # A longer token is [UNK] at once: no word is that long, and cutting one takes quadratic time.
-_LONGEST_TOKEN = 200
+LONGEST_TOKEN = 200
 
 _CJK_IDEOGRAPHS = (
     # The Unicode blocks "CJK (Compatibility) Ideographs" with their extensions and supplements:
@@ -191,6 +191,12 @@ class Tokenizer:
             pieces = self._pieces_of_word[word] = tuple(self.tokenize(word))
         return pieces
 
+    def num_too_long(self, word):
+        """How many tokens of a word are [UNK] for their length alone: the run of a language without
+        spaces is one token.
+        """
+        return sum(len(token) > LONGEST_TOKEN for token in self.basic.tokenize(word))
+
     def ids(self, pieces):
         """The list of the pieces' ids."""
         vocabulary = self.vocabulary
@@ -201,7 +207,7 @@ class Tokenizer:
 
         One place without any piece makes the whole token [UNK], not only that place.
         """
-        if len(token) > _LONGEST_TOKEN:
+        if len(token) > LONGEST_TOKEN:
             return (UNKNOWN,)
         pieces, start = [], 0
         while start < len(token):

@@ -19,9 +19,12 @@ from typing import List, NamedTuple, Optional
 import numpy as np
 
 from common.command_line import UserError
-from common.progress import progress
-from tokenization import CLS, SEP
+from common.progress import progress, say
+from tokenization import CLS, LONGEST_TOKEN, SEP, UNKNOWN
 from zones.masks import OTHER, PASSAGE, QUESTION
+
+# The share of unknown pieces from which on a vocabulary is taken to be of another language.
+_MOST_UNKNOWN = 0.1
 
 
 class Window(NamedTuple):
@@ -99,7 +102,27 @@ def make_windows(
         windows += _windows_of_question(
             index, question, passage, passage.windows(room, doc_stride), tokenizer, positions_of
         )
+    note = _note_on_unknown(passages.values(), tokenizer)
+    if note:
+        say(note)
     return windows
+
+
+def _note_on_unknown(passages, tokenizer):
+    """Says so if a vocabulary does not know the language of the passages; else None.
+
+    Of real data in a model's own language it lacks 2 pieces in 1,000 at most.
+    """
+    pieces = sum(len(passage.pieces) for passage in passages)
+    unknown = sum(passage.pieces.count(UNKNOWN) for passage in passages)
+    if unknown <= _MOST_UNKNOWN * pieces:
+        return None
+    too_long = sum(map(tokenizer.num_too_long, (w for passage in passages for w in passage.words)))
+    return (
+        "NOTE: the vocabulary does not know %.1f%% of the pieces of the passages, which become %s; "
+        "words of more than %d characters, which are not looked up: %d. Is it that of a model for "
+        "this language?" % (100 * unknown / pieces, UNKNOWN, LONGEST_TOKEN, too_long)
+    )
 
 
 def windows_of(num_passage_tokens, window_size, doc_stride):
@@ -152,6 +175,7 @@ class _Passage:
     """A passage in word pieces."""
 
     def __init__(self, words, tokenizer):
+        self.words = words
         self.pieces, word_of_piece = [], []
         self._first_piece = []  # of each word, and the end
         for index, word in enumerate(words):
@@ -178,14 +202,14 @@ class _Passage:
         tokenised answer is looked for among the pieces of the answer's words. Of the word
         ``(1895-1943).``, in pieces ``( 1895 - 1943 ) .``, the answer ``1895`` gets only the second.
         Where there is no such run ("Japan" in "Japanese", which is one piece) all pieces of the
-        words stay.
+        words stay. Those of whole words stay, too.
         """
         if example.is_impossible:
             return None
         first = self._first_piece[example.start_word]
         last = self._first_piece[example.end_word + 1] - 1
         answer = tokenizer.tokenize(example.answer_text)
-        if answer:
+        if answer and not example.has_whole_words:
             for start in range(first, last - len(answer) + 2):
                 if self.pieces[start : start + len(answer)] == answer:
                     return start, start + len(answer) - 1

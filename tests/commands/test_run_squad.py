@@ -243,7 +243,7 @@ CONFIGS = {
     "a string for a number": (dict(small.CONFIG, hidden_size="16"), ["hidden_size", "'16'"]),
     "heads do not divide": (dict(small.CONFIG, num_attention_heads=3), ["num_attention_heads"]),
     "unknown activation": (dict(small.CONFIG, hidden_act="swish"), ["hidden_act", "gelu"]),
-    "other vocabulary": (dict(small.CONFIG, vocab_size=99), ["--vocab_file", "99"]),
+    "other vocabulary": (dict(small.CONFIG, vocab_size=9), ["--vocab_file", "vocab_size 9;"]),
     "other width": (dict(small.CONFIG, hidden_size=8), ["--output_dir", "has shape"]),
     "more layers": (dict(small.CONFIG, num_hidden_layers=3), ["--output_dir", "layer_2"]),
 }
