@@ -260,6 +260,23 @@ def test_a_wrong_configuration_is_named(name, small_files, small_model, tmp_path
     assert not list((tmp_path / "predictions").glob("*.json"))
 
 
+def test_a_vocabulary_may_have_fewer_entries_than_the_model(
+    small_files, small_model, tmp_path, capsys
+):
+    """The embeddings of many public models are padded."""
+    shorter = tmp_path / "vocab.txt"
+    *kept, last = small_files.vocab.read_text().split("\n")[:-1]
+    shorter.write_text("\n".join(kept) + "\n")
+    where = dict(vocab_file=shorter, prediction_dir=tmp_path / "predictions")
+    assert small.run(small_files, small_model, do_predict=True, **where) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("NOTE")]
+    assert told == [
+        "NOTE: %s has %d entries, and the model has room for %d"
+        % (shorter, len(kept), small.CONFIG["vocab_size"])
+    ]
+    assert len(json.loads((tmp_path / "predictions" / "predictions.json").read_text())) == 24
+
+
 def test_a_checkpoint_of_another_shape_is_named_with_its_variable(
     small_files, small_model, tmp_path, capsys
 ):
