@@ -7,7 +7,7 @@ from common import command_line, files
 from common.command_line import UserError
 from common.progress import say
 from maps import predictions, provenance, significance, tables
-from maps.oddities import oddities
+from maps.oddities import oddities, remarks
 from maps.tables import beside
 from spans import data_sets
 from zones.cells import PREDICTIONS, Cell, file_name
@@ -94,8 +94,9 @@ def _development_set(path, data_set):
 
 
 def _show(table, label):
+    """Prints the map as it is drawn, layer 1 at the bottom."""
     shown = table.rename(columns=str.upper).rename_axis(index=None, columns="layer")
-    shown = shown.to_string(float_format="%.{}f".format(tables.DECIMALS), na_rep="-")
+    shown = shown[::-1].to_string(float_format="%.{}f".format(tables.DECIMALS), na_rep="-")
     print("%s, layer by layer, with the zone of the column masked:\n\n%s\n" % (label, shown))
 
 
@@ -124,6 +125,8 @@ def _read_runs(options):
         runs.append(predictions.read_run(folder, development, cells, baseline))
         for oddity in oddities(runs[-1], reads_cls):
             say("WARNING: " + oddity)
+        for remark in remarks(runs[-1]):
+            say(remark)
     return runs, development
 
 

@@ -2,13 +2,14 @@
 
 In the protocol's own Table 1, three cells in the middle of the network equal the baseline to the
 last question, which a masked reader's answers hardly do. Each such finding is one line, which
-names the files and says what to do; none of them stops the work.
+names the files and says what to do; none of them stops the work. Where the folder's records prove
+that a cell was really decoded so, it is no oddity but a remark.
 """
 
 import collections
 
 from common import files, finished
-from maps.predictions import named
+from maps.predictions import cells_text, named
 from zones.cells import PREDICTIONS, file_name
 from zones.masks import OTHER, PASSAGE, changes_rows
 
@@ -33,13 +34,42 @@ def oddities(run, reads_cls):
         if not may_equal_baseline(cell, run.folder.num_layers, reads_cls)
     }
     records = finished.records(run.folder.path)
-    vouched = set(_as_decoded(run, records))
+    vouched = _as_decoded(run, records)
     return [
         *_like_the_baseline(run, texts, vouched),
         *_twins(run, texts, vouched),
         *_of_several_runs(run, records, vouched),
         *_older_than_the_checkpoint(run),
     ]
+
+
+def remarks(run):
+    """Which cells were decoded to the answers of the baseline or of one another.
+
+    An easy reader, or few questions: there masks may change no answer, or the same ones.
+
+    Args:
+        run: predictions.Run.
+
+    Returns:
+        list of str, one line each.
+    """
+    texts = {cell: answers.texts for cell, answers in run.cells.items()}
+    vouched = _as_decoded(run, finished.records(run.folder.path))
+    unchanged = _equal_to_baseline(run, texts) & vouched
+    lines = []
+    if unchanged:
+        lines.append(
+            "These masks change no answer: %s." % cells_text(unchanged, run.folder.num_layers)
+        )
+    twins = [
+        " = ".join("%s in layer %d" % (cell.zone, cell.layer + 1) for cell in cells)
+        for cells in _groups_of_twins(run, texts)
+        if vouched.issuperset(cells)
+    ]
+    if twins:
+        lines.append("These masks give the same answers: %s." % named(twins, _MOST_NAMED))
+    return lines
 
 
 def may_equal_baseline(cell, num_layers, reads_cls):
@@ -54,60 +84,47 @@ def may_equal_baseline(cell, num_layers, reads_cls):
 
 
 def _as_decoded(run, records):
-    """The cells whose files are, to the byte, what a decoding in the folder noted that it wrote.
-
-    Where such answers equal others, the mask did nothing: few questions, or an easy reader. It is
-    less likely a wrong file, so one line names all such cells.
-    """
+    """The cells whose files are, to the byte, what a decoding in the folder noted that it wrote."""
+    vouched = set()
     for cell in run.cells:
         record = records.get(file_name(PREDICTIONS, cell))
         if record and finished.is_as_written(record, files.read_bytes(run.folder.file(cell))):
-            yield cell
+            vouched.add(cell)
+    return vouched
+
+
+def _equal_to_baseline(run, texts):
+    if run.baseline is None:
+        return set()
+    return {cell for cell in texts if texts[cell] == run.baseline.texts}
 
 
 def _like_the_baseline(run, texts, vouched):
-    if run.baseline is None:
-        return []
-    equal = [cell for cell in texts if texts[cell] == run.baseline.texts]
-    number = len(run.baseline.texts)
-    lines = [
+    return [
         "%s: its answers are those of %s, all %d, which masking %s hardly leaves; delete it and "
         "decode it again: bash decode_squad.sh %s"
-        % (run.folder.file(cell), run.baseline_file, number, cell, cell.zone)
-        for cell in equal
-        if cell not in vouched
+        % (run.folder.file(cell), run.baseline_file, len(texts[cell]), cell, cell.zone)
+        for cell in texts
+        if cell in _equal_to_baseline(run, texts) - vouched
     ]
-    decoded = [cell for cell in equal if cell in vouched]
-    if decoded:
-        lines.append(
-            "%s: decoded here and since unchanged, yet with the answers of %s, all %d: %s; masking "
-            "them did nothing, or too little for so few questions"
-            % (run.folder.path, run.baseline_file, number, _names(decoded))
-        )
-    return lines
 
 
 def _twins(run, texts, vouched):
-    """Cells with the same answers; those that equal the baseline are not named a second time."""
+    return [
+        "%s: the same answers, all %d, are in %s; delete the files and decode them again"
+        % (run.folder.file(cells[0]), len(texts[cells[0]]), _names(cells[1:]))
+        for cells in _groups_of_twins(run, texts)
+        if not vouched.issuperset(cells)
+    ]
+
+
+def _groups_of_twins(run, texts):
+    """Cells with the same answers, but not the baseline's, as lists."""
     groups = collections.defaultdict(list)
     for cell, answers in texts.items():
         if run.baseline is None or answers != run.baseline.texts:
             groups[tuple(answers)].append(cell)
-    twins = [cells for cells in groups.values() if len(cells) > 1]
-    lines = [
-        "%s: the same answers, all %d, are in %s; delete the files and decode them again"
-        % (run.folder.file(cells[0]), len(texts[cells[0]]), _names(cells[1:]))
-        for cells in twins
-        if not vouched.issuperset(cells)
-    ]
-    decoded = [" = ".join(map(str, cells)) for cells in twins if vouched.issuperset(cells)]
-    if decoded:
-        lines.append(
-            "%s: decoded here and since unchanged, yet with the same answers: %s; masking one did "
-            "as masking the other, or too few questions tell them apart"
-            % (run.folder.path, named(decoded, _MOST_NAMED))
-        )
-    return lines
+    return [cells for cells in groups.values() if len(cells) > 1]
 
 
 def _names(cells):

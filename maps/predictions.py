@@ -65,22 +65,13 @@ class Folder:
 
     def lack(self, missing):
         """What is missing, and how to decode it: ``p2q, p2 in all layers are missing; ...``."""
-        layers = {}
-        for zone in ZONES:
-            lacking = [cell.layer + 1 for cell in missing if cell.zone == zone]
-            if lacking:
-                layers.setdefault(tuple(lacking), []).append(zone)
-        parts = [
-            "%s in %s" % (", ".join(zones), _layers_text(lacking, self.num_layers))
-            for lacking, zones in layers.items()
-        ]
         zones = [zone for zone in ZONES if any(cell.zone == zone for cell in missing)]
         to_run = "bash decode_squad.sh" + (
             "" if len(zones) == len(ZONES) else " " + " ".join(zones)
         )
         return "%s: %s missing; to decode what is missing: %s" % (
             self.path,
-            " and ".join(parts) + (" is" if len(missing) == 1 else " are"),
+            cells_text(missing, self.num_layers) + (" is" if len(missing) == 1 else " are"),
             to_run,
         )
 
@@ -89,6 +80,19 @@ def named(names, most):
     """``a, b, c and 7 more``: the first names of a list, no more than ``most`` of them."""
     more = len(names) - most
     return ", ".join(names[:most]) + (" and %d more" % more if more > 0 else "")
+
+
+def cells_text(cells, num_layers):
+    """``p2q, p2 in all layers and q2 in layer 3``: single layers, which count from 1."""
+    zones_of = {}
+    for zone in ZONES:
+        layers = tuple(sorted(cell.layer + 1 for cell in cells if cell.zone == zone))
+        if layers:
+            zones_of.setdefault(layers, []).append(zone)
+    return " and ".join(
+        "%s in %s" % (", ".join(zones), _layers_text(layers, num_layers))
+        for layers, zones in zones_of.items()
+    )
 
 
 def _layers_text(layers, num_layers):

@@ -189,6 +189,7 @@ def finished(*arguments):
     process = demo(*arguments)
     text, errors = process.communicate()
     assert process.returncode == 0, errors
+    assert "WARNING" not in text + errors
     return text
 
 
@@ -253,6 +254,8 @@ def test_every_step_works(tmp_path):
     for name, _ in run._MADE:
         assert "\n  %s " % name in text
         assert (tmp_path / name).exists()
+    # The map, once, layer 1 at the bottom as in the figure.
+    assert re.findall(r"^(layer|\d+) +(?:ALL|\d+\.\d)", text, re.M) == ["layer", "2", "1"]
 
 
 @pytest.mark.slow

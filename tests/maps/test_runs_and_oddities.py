@@ -29,10 +29,14 @@ def argv(root, *more, runs="a"):
     return [*folders, str(root / "results.csv"), "--data-file", str(root / "dev.json"), *more]
 
 
-def warnings(root, capsys, *more):
+def lines_on_stderr(root, capsys, *more):
     capsys.readouterr()
     assert get_results.main(argv(root, *more)) is None
-    lines = capsys.readouterr().err.splitlines()
+    return capsys.readouterr().err.splitlines()
+
+
+def warnings(root, capsys, *more):
+    lines = lines_on_stderr(root, capsys, *more)
     assert all(line.startswith("WARNING: ") for line in lines)
     return lines
 
@@ -183,15 +187,16 @@ def test_equal_answers_that_were_decoded_so_are_named_in_one_line_each(root, cap
     finished = FinishedFiles(str(root / "a"), "1")
     for cell in cells_of(LAYERS):
         finished.add(file_name(PREDICTIONS, cell))
-    like_baseline, twins = warnings(root, capsys)
-    assert all("layer0_%s.json" % zone in like_baseline for zone in ("q2", "q2p", "p2"))
-    assert "layer1" not in like_baseline and "all in layer 0 = p2q in layer 0" in twins
-    put(root, Cell(1, "p2"), answers(30))
-    copied, *others = warnings(root, capsys)
-    assert "predictions_layer1_p2.json: its answers" in copied and others[:2] == [
-        like_baseline,
-        twins,
+    remarks = [
+        "These masks change no answer: q2, q2p in all layers and p2 in layer 1.",
+        "These masks give the same answers: all in layer 1 = p2q in layer 1.",
     ]
+    assert lines_on_stderr(root, capsys) == remarks
+    put(root, Cell(1, "p2"), answers(30))
+    copied, changed, *others = lines_on_stderr(root, capsys)
+    assert copied.startswith("WARNING: ") and "predictions_layer1_p2.json: its answers" in copied
+    assert changed.startswith("WARNING: ") and "it was changed" in changed
+    assert others == remarks
 
 
 def test_files_of_two_runs_and_changed_ones(root, capsys):
