@@ -127,15 +127,22 @@ def _checked_value(key, value, kind, what, path):
 # Small parts ----------------------------------------------------------------------------------
 
 
+# TensorFlow 2's graph optimiser makes one oneDNN kernel of a product, its bias and a GELU where the
+# GELU is written as its remapper knows it; TensorFlow 1.15 has no such kernel.
+_FUSES_GELU = not tf.__version__.startswith("1.")
+
+
 def gelu(x):
     """Gaussian error linear unit by the tanh formula (Hendrycks and Gimpel, 2016, section 2).
 
     ``x (1 + tanh(u)) / 2`` with ``u = sqrt(2/pi) (x + 0.044715 x^3)``. That is ``x sigmoid(2u)``,
-    which takes two passes over the intermediate layer less; the cube is a product, because
-    ``tf.pow`` is slow on CPUs.
+    which takes two passes over the intermediate layer less where nothing is fused; and there the
+    cube is a product, because ``tf.pow`` is slow on CPUs.
     """
-    scale = 2.0 * math.sqrt(2.0 / math.pi)
-    return x * tf.sigmoid(x * (scale + (scale * 0.044715) * (x * x)))
+    scale = math.sqrt(2.0 / math.pi)
+    if _FUSES_GELU:
+        return 0.5 * x * (1.0 + tf.tanh(scale * (x + 0.044715 * tf.pow(x, 3))))
+    return x * tf.sigmoid(x * (2 * scale + (2 * scale * 0.044715) * (x * x)))
 
 
 def gelu_erf(x):
@@ -203,7 +210,9 @@ class LayerNorm:
     def __call__(self, x):
         centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
-        return centred * tf.rsqrt(variance + LAYER_NORM_EPSILON) * self.gamma + self.beta
+        # Bracketed so that TensorFlow 2 can make one kernel of it all.
+        scale = tf.rsqrt(variance + LAYER_NORM_EPSILON) * self.gamma
+        return centred * scale + self.beta
 
 
 def initializer(initializer_range):
