@@ -10,10 +10,13 @@ PYTHON_HERE = $(shell bash scripts/setup_environment.sh --environment $(RUNTIME)
 # .python holds what FETCH_PYTHON=1 fetched.
 ENVIRONMENTS := .venv .venv-1.15 .venv-tf2 .venv-2.21 .python
 
+# A Python with PyTorch, for make bench-peer.
+PEER ?= .venv-torch/bin/python
+
 CACHES := .pytest_cache .ruff_cache .hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-ray demo test test-slow lint clean
+.PHONY: help setup setup-ray demo test test-slow lint bench-peer clean
 
 help: ## Lists the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-17s%s\n", $$1, $$2 }'
@@ -39,6 +42,12 @@ test-slow: setup ## Runs the others: kills, clusters, set-ups, downloads, browse
 lint: setup ## Checks the code's style and formatting.
 	$(PYTHON_HERE) -m ruff check .
 	$(PYTHON_HERE) -m ruff format --check .
+
+bench-peer: setup ## Times a sweep beside the same loop in PyTorch; see benchmarks/README.md.
+	@test -x $(PEER) || { echo "make bench-peer: there is no $(PEER) with PyTorch; make it with" \
+		"python3 -m venv .venv-torch && .venv-torch/bin/pip install torch numpy, or name another" \
+		"Python with PEER=/path/to/python" >&2; exit 2; }
+	$(PYTHON_HERE) -m benchmarks.sweep --peer $(PEER) $(or $(ARGS),--help)
 
 clean: ## Removes the Python environments and caches; never data, models or results.
 	@echo "Removing $(ENVIRONMENTS), $(CACHES) and compiled Python files."

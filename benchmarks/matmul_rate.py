@@ -1,9 +1,10 @@
-"""The machine's float32 matmul rate, ``[4096, 768] x [768, 3072]``, as TensorFlow reaches it.
+"""The machine's float32 matmul rate, ``[4096, 768] x [768, 3072]``.
 
     python -m benchmarks.matmul_rate
 
-prints one number, in GFLOP/s. It is the yardstick of benchmarks/sweep.py, which runs this program
-on the same cores just before and after what it measures.
+prints two numbers, in GFLOP/s: as TensorFlow reaches it, and as numpy does. They are the yardstick
+of benchmarks/sweep.py, which runs this program on the same cores just before and after what it
+measures.
 """
 
 import os
@@ -20,24 +21,36 @@ ROWS, INNER, COLUMNS = 4096, 768, 3072
 SECONDS = 3.0
 
 
-def measure():
-    """The rate in GFLOP/s: the mean over about three seconds."""
+def of_tensorflow():
+    """TensorFlow's rate in GFLOP/s: the mean over about three seconds."""
     tf.disable_v2_behavior()
-    random = np.random.RandomState(0)
     with tf.Graph().as_default(), tf.Session() as session:
-        left = tf.Variable(random.rand(ROWS, INNER).astype(np.float32))
-        right = tf.Variable(random.rand(INNER, COLUMNS).astype(np.float32))
+        left, right = (tf.Variable(matrix) for matrix in _matrices())
         product = tf.matmul(left, right).op
         session.run(tf.global_variables_initializer())
-        session.run(product)
-        times, started = 0, time.perf_counter()
-        while time.perf_counter() - started < SECONDS:
-            session.run(product)
-            times += 1
-        seconds = time.perf_counter() - started
-    return times * 2.0 * ROWS * INNER * COLUMNS / seconds / 1e9
+        return _rate(lambda: session.run(product))
+
+
+def of_numpy():
+    """numpy's."""
+    left, right = _matrices()
+    return _rate(lambda: left @ right)
+
+
+def _matrices():
+    random = np.random.RandomState(0)
+    return [random.rand(*shape).astype(np.float32) for shape in ((ROWS, INNER), (INNER, COLUMNS))]
+
+
+def _rate(multiply):
+    multiply()
+    times, started = 0, time.perf_counter()
+    while time.perf_counter() - started < SECONDS:
+        multiply()
+        times += 1
+    return times * 2.0 * ROWS * INNER * COLUMNS / (time.perf_counter() - started) / 1e9
 
 
 if __name__ == "__main__":
     tf.logging.set_verbosity(tf.logging.ERROR)
-    print("%.1f" % measure())
+    print("%.1f %.1f" % (of_tensorflow(), of_numpy()))

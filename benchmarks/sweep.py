@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -63,7 +64,11 @@ def make_checkpoint(folder, size, vocab_size):
 
 def quiet():
     """The environment for a process that is timed."""
-    return dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONPATH=str(ROOT))
+    environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONPATH=str(ROOT))
+    # Set where an old OpenBLAS needs them; they slow a current one down.
+    environment.pop("OPENBLAS_CORETYPE", None)
+    environment.pop("OPENBLAS_L2_SIZE", None)
+    return environment
 
 
 def first_questions(path, count, target):
@@ -79,8 +84,17 @@ def first_questions(path, count, target):
     target.write_text(json.dumps(document))
 
 
+class Run(NamedTuple):
+    """What a process took: wall and CPU seconds, peak memory in GiB; and what it printed."""
+
+    wall: float
+    cpu: float
+    memory: float
+    printed: str
+
+
 def timed(command, cores):
-    """Runs a command on these cores; returns (seconds, peak memory in GiB, what it printed)."""
+    """Runs a command on these cores; returns a Run."""
     started = time.perf_counter()
     cores = ",".join(str(core) for core in sorted(cores))
     process = subprocess.Popen(
@@ -96,12 +110,31 @@ def timed(command, cores):
     seconds = time.perf_counter() - started
     if status:
         raise UserError("this failed with status %d: %s" % (status, " ".join(command)))
-    return seconds, usage.ru_maxrss / 2.0**20, printed
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2.0**20, printed)
 
 
 def matmul_rate(cores):
-    """The rate of benchmarks/matmul_rate.py on these cores, in GFLOP/s."""
-    return float(timed([sys.executable, "-m", "benchmarks.matmul_rate"], cores)[2])
+    """The rate of benchmarks/matmul_rate.py on these cores, in GFLOP/s: (TensorFlow's, numpy's)."""
+    printed = timed([sys.executable, "-m", "benchmarks.matmul_rate"], cores).printed
+    return [float(rate) for rate in printed.split()]
+
+
+def peer_rows(arguments, cores, lengths, config):
+    """What benchmarks/peer.py takes for the same windows: way -> its line of JSON."""
+    rows = {}
+    for way in arguments.peer_ways.split(","):
+        command = [arguments.peer, str(ROOT / "benchmarks" / "peer.py"), "--way", way]
+        command += ["--lengths", ",".join(str(length) for length in lengths)]
+        for option, value in (
+            ("--layers", config.num_hidden_layers),
+            ("--hidden", config.hidden_size),
+            ("--heads", config.num_attention_heads),
+            ("--intermediate", config.intermediate_size),
+            ("--threads", len(cores)),
+        ):
+            command += [option, str(value)]
+        rows[way] = json.loads(timed(command, cores).printed)
+    return rows
 
 
 def needed_flops(config, arguments, data):
@@ -148,25 +181,33 @@ def measure(arguments, folder, model, data, cores, config):
 
     num_cells = config.num_hidden_layers * len(ZONES) + 1
     sweep_flops, single_flops, lengths = needed_flops(config, arguments, data)
-    rate_before = matmul_rate(cores)
-    seconds, memory, _ = run("sweep", "--do_sweep=True")
-    rate = (rate_before + matmul_rate(cores)) / 2
+    rates_before = matmul_rate(cores)
+    peers = peer_rows(arguments, cores, lengths, config) if arguments.peer else {}
+    whole = run("sweep", "--do_sweep=True")
+    rates = [(before + after) / 2 for before, after in zip(rates_before, matmul_rate(cores))]
+    best = max(rates + [peer["matmul"] for peer in peers.values()])
     row = {
         "cores": len(cores),
         "windows": len(lengths),
         "mean tokens": lengths.mean(),
-        "sweep s": seconds,
-        "s/window": seconds / len(lengths),
+        "sweep s": whole.wall,
+        "CPU s": whole.cpu,
+        "CPU s/window": whole.cpu / len(lengths),
         "TFLOP": sweep_flops / 1e12,
-        "GFLOP/s": sweep_flops / seconds / 1e9,
-        "matmul GFLOP/s": rate,
-        "ratio": sweep_flops / seconds / 1e9 / rate,
-        "GiB": memory,
+        "GFLOP/s of wall": sweep_flops / whole.wall / 1e9,
+        "TensorFlow's matmul": rates[0],
+        "numpy's matmul": rates[1],
+        "best matmul": best,
+        "of the best": sweep_flops / whole.wall / 1e9 / best,
+        "GiB": whole.memory,
     }
+    for way, peer in peers.items():
+        row["PyTorch, %s: CPU s/window" % way] = peer["cpu_seconds"] / len(lengths)
+        row["PyTorch, %s: s/window" % way] = peer["wall_seconds"] / len(lengths)
     if arguments.mixed_precision:
-        mixed = run("mixed", "--do_sweep=True", "--mixed_precision=True")[0]
+        mixed = run("mixed", "--do_sweep=True", "--mixed_precision=True").wall
         row["mixed precision s"] = mixed
-        row["mixed: times faster"] = seconds / mixed
+        row["mixed: times faster"] = whole.wall / mixed
     if arguments.single_runs:
         middle = config.num_hidden_layers // 2
         single = 0.0
@@ -177,9 +218,9 @@ def measure(arguments, folder, model, data, cores, config):
                 "--do_predict=True",
                 "--mask_zone=%s" % zone,
                 "--mask_layer=%d" % middle,
-            )[0]
+            ).wall
         row["single runs s"] = single / arguments.single_runs * num_cells
-        row["times faster"] = row["single runs s"] / seconds
+        row["times faster"] = row["single runs s"] / whole.wall
         row["single TFLOP"] = single_flops * num_cells / 1e12
     return row
 
@@ -196,6 +237,8 @@ def main(argv=None):
     parser.add_argument("--batch", type=int, default=8, help="--predict_batch_size")
     parser.add_argument("--single_runs", type=int, default=2, help="how many to time; 0 for none")
     parser.add_argument("--mixed_precision", action="store_true", help="time a sweep with it, too")
+    parser.add_argument("--peer", help="a Python with PyTorch: time benchmarks/peer.py in it, too")
+    parser.add_argument("--peer_ways", default="careful", help="careful, naive or both")
     parser.add_argument("--cores", default="1,all", help="which rows: 1, all or both")
     arguments = parser.parse_args(argv)
     if bool(arguments.size) == bool(arguments.model):
