@@ -23,23 +23,22 @@ NUM_ROLES = 3
 # What a key may be besides, in the last column of mask_table.
 PADDING = 3
 
-# The five zones of the published map, in the order of the columns of results.csv.
-ZONES = ("all", "q2", "q2p", "p2q", "p2")
-# "union" is offered beside them: what a reader of the word "all" would expect (see mask_table).
-OFFERED_ZONES = ZONES + ("union",)
-
-# Added to the scaled score before the softmax (BERT adds the same number on padded keys).
-MASKED = -10000.0
-
+# Zone -> who may not look at whom: (roles of the row, roles of the key).
 _FORBIDDEN_LOOKS = {
-    # zone: pairs (roles of the row, roles of the key)
     "all": ((), ()),  # forbids nothing, not even padding: see sees_padding
     "q2": ((QUESTION,), (QUESTION,)),
     "q2p": ((OTHER, QUESTION), (PASSAGE,)),
     "p2q": ((OTHER, PASSAGE), (QUESTION,)),
     "p2": ((PASSAGE,), (PASSAGE,)),
-    "union": ((OTHER, QUESTION, PASSAGE), (QUESTION, PASSAGE)),
+    "union": ((OTHER, QUESTION, PASSAGE), (QUESTION, PASSAGE)),  # what one expects of "all"
 }
+# The five zones of the published map, in the order of the columns of results.csv.
+ZONES = ("all", "q2", "q2p", "p2q", "p2")
+# They, and what is offered beside them.
+OFFERED_ZONES = tuple(_FORBIDDEN_LOOKS)
+
+# Added to the scaled score before the softmax (BERT adds the same number on padded keys).
+MASKED = -10000.0
 
 
 def mask_table(zone: Optional[str]) -> np.ndarray:
