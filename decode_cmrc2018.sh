@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Answers the development questions with attention zones masked: every layer, one file for each.
+# It is decode_squad.sh with the values below in the place of its own.
 #
 #     bash decode_cmrc2018.sh               every zone of the map, and nothing masked
 #     bash decode_cmrc2018.sh q2            the zone q2 only; several may be named
@@ -9,31 +10,12 @@
 # Stopped and started again, it goes on where it was; what is finished is not done again.
 # Edit the variables below, or set them in the environment: as for train_cmrc2018.sh.
 
-# Where it runs.
-USE_TPU=${USE_TPU:-True}                     # False: a GPU if there is one, else the CPU
-GS_BUCKET=${GS_BUCKET:-}                     # TPU only: your bucket, for example my-bucket
-TPU_NAME=${TPU_NAME:-}                       # TPU only: its name
-TPU_ZONE=${TPU_ZONE:-}                       # TPU only: for example us-central1-a
-PYTHON=${PYTHON:-}                           # empty: .venv's if there is one, else python
-
-# Files. Empty: under this folder, or with a TPU under gs://$GS_BUCKET.
 BERT_DIR=${BERT_DIR:-}                       # empty: bert/chinese_L-12_H-768_A-12
 MODEL_OUTPUT_DIR=${MODEL_OUTPUT_DIR:-}       # the trained reader; empty: output/cmrc2018
 PREDICTION_DIR=${PREDICTION_DIR:-}           # where the answers go; empty: prediction_cmrc2018
-# The data set is always read by this machine.
 CMRC_DIR=${CMRC_DIR:-}                       # empty: cmrc2018
 PREDICT_FILE=${PREDICT_FILE:-}               # empty: cmrc2018_dev.json in CMRC_DIR
-
-# The model, as it was trained.
 DO_LOWER_CASE=${DO_LOWER_CASE:-True}         # as Chinese BERT was trained
-MAX_SEQ_LENGTH=${MAX_SEQ_LENGTH:-512}
-DOC_STRIDE=${DOC_STRIDE:-128}
-SEED=${SEED:-}                               # if it was set for training: the same
-# Changes no answer, only memory and speed. Empty: 32 on a TPU, else run_squad.py's own.
-PREDICT_BATCH_SIZE=${PREDICT_BATCH_SIZE:-}
 
-set -euo pipefail
-# shellcheck source=scripts/drivers.sh
-. "$(dirname "${BASH_SOURCE[0]}")/scripts/drivers.sh"
-
-decode cmrc2018 "$@"
+data_set=cmrc2018
+. "$(dirname "$0")/decode_squad.sh"

@@ -33,8 +33,10 @@ SEED=${SEED:-}                               # if it was set for training: the s
 # Changes no answer, only memory and speed. Empty: 32 on a TPU, else run_squad.py's own.
 PREDICT_BATCH_SIZE=${PREDICT_BATCH_SIZE:-}
 
+# sh may be another shell.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -euo pipefail
 # shellcheck source=scripts/drivers.sh
 . "$(dirname "${BASH_SOURCE[0]}")/scripts/drivers.sh"
 
-decode squad "$@"
+decode "${data_set:-squad}" "$@"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Fine-tunes Chinese BERT on CMRC 2018, then answers the development questions with nothing masked.
+# It is train_squad.sh with the values below in the place of its own.
 #
 #     GS_BUCKET=my-bucket TPU_NAME=my-tpu bash train_cmrc2018.sh   on a Cloud TPU
 #     USE_TPU=False bash train_cmrc2018.sh                         on a GPU or CPU
@@ -7,36 +8,14 @@
 #
 # Arguments are passed on to run_squad.py. Fetch data and BERT first:
 # bash download_squad.sh cmrc2018
-# Edit the variables below, or set them in the environment.
+# Edit the variables below, or set them in the environment. Any of train_squad.sh may be added.
 
-# Where it runs.
-USE_TPU=${USE_TPU:-True}                     # False: a GPU if there is one, else the CPU
-GS_BUCKET=${GS_BUCKET:-}                     # TPU only: your bucket, for example my-bucket
-TPU_NAME=${TPU_NAME:-}                       # TPU only: its name
-TPU_ZONE=${TPU_ZONE:-}                       # TPU only: for example us-central1-a
-PYTHON=${PYTHON:-}                           # empty: .venv's if there is one, else python
-
-# Files. Empty: under this folder, or with a TPU under gs://$GS_BUCKET.
 BERT_DIR=${BERT_DIR:-}                       # empty: bert/chinese_L-12_H-768_A-12
 MODEL_OUTPUT_DIR=${MODEL_OUTPUT_DIR:-}       # checkpoints and predictions; empty: output/cmrc2018
-# The data set is always read by this machine.
 CMRC_DIR=${CMRC_DIR:-}                       # empty: cmrc2018
 TRAIN_FILE=${TRAIN_FILE:-}                   # empty: cmrc2018_train.json in CMRC_DIR
 PREDICT_FILE=${PREDICT_FILE:-}               # empty: cmrc2018_dev.json in CMRC_DIR
-
-# The model and its training.
 DO_LOWER_CASE=${DO_LOWER_CASE:-True}         # as Chinese BERT was trained
-MAX_SEQ_LENGTH=${MAX_SEQ_LENGTH:-512}
-DOC_STRIDE=${DOC_STRIDE:-128}
-TRAIN_BATCH_SIZE=${TRAIN_BATCH_SIZE:-64}     # lower it where memory runs out
-LEARNING_RATE=${LEARNING_RATE:-3e-5}
-NUM_TRAIN_EPOCHS=${NUM_TRAIN_EPOCHS:-2}
-SEED=${SEED:-}                               # empty: 12345; if set, each run has places of its own
-# Changes no answer, only memory and speed. Empty: 32 on a TPU, else run_squad.py's own.
-PREDICT_BATCH_SIZE=${PREDICT_BATCH_SIZE:-}
 
-set -euo pipefail
-# shellcheck source=scripts/drivers.sh
-. "$(dirname "${BASH_SOURCE[0]}")/scripts/drivers.sh"
-
-train cmrc2018 "$@"
+data_set=cmrc2018
+. "$(dirname "$0")/train_squad.sh"

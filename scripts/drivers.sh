@@ -2,6 +2,13 @@
 # What the drivers (train_*.sh, decode_*.sh) and download_squad.sh have in common. They read this
 # file; there is nothing to edit in it.
 
+# Variables that stand for the flag of run_squad.py with the same name in small letters: of both
+# drivers, and of training alone. One that is empty, or that a driver does not have, is left out. To
+# give both drivers one more, add its name here, and a line about it at their top.
+FLAGS_OF_BOTH="DO_LOWER_CASE PREDICT_FILE MAX_SEQ_LENGTH DOC_STRIDE PREDICT_BATCH_SIZE
+    USE_TPU TPU_NAME TPU_ZONE"
+FLAGS_OF_TRAINING="TRAIN_FILE TRAIN_BATCH_SIZE LEARNING_RATE NUM_TRAIN_EPOCHS"
+
 SCRIPT=${0##*/}
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # The scripts run from any directory. Their own paths are absolute there, and short in ROOT itself;
@@ -13,11 +20,20 @@ fail() { # fail MESSAGE...: one line on stderr
     exit 2
 }
 
-usage() { # prints the comment at the top of the script
+usage() { # prints the comment at the top of the script, and its variables
+    local squads="$ROOT/${SCRIPT%%_*}_squad.sh"
     sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
     echo
     echo "Variables, which may be set in the environment or edited in $SCRIPT:"
-    sed -n '/^set -/q; s/^\([A-Z][A-Z_0-9]*=.*\)/    \1/p' "$0"
+    variables "$0"
+    if ! [ "$0" -ef "$squads" ]; then
+        echo "and, unless they stand above, those of ${squads##*/}:"
+        variables "$squads"
+    fi
+}
+
+variables() { # variables FILE: the lines at its top that give them their values
+    sed -n '/^set -/q; s/^\([A-Z][A-Z_0-9]*=.*\)/    \1/p' "$1"
 }
 
 boolean() { # boolean NAME...: makes each variable True or False
@@ -120,21 +136,26 @@ common_flags() {
     FLAGS=(
         "--vocab_file=$BERT_DIR/vocab.txt"
         "--bert_config_file=$BERT_DIR/bert_config.json"
-        "--do_lower_case=$DO_LOWER_CASE"
-        "--predict_file=$PREDICT_FILE"
         "--version_2_with_negative=$VERSION_2"
-        "--max_seq_length=$MAX_SEQ_LENGTH"
-        "--doc_stride=$DOC_STRIDE"
         "--output_dir=$MODEL_OUTPUT_DIR"
-        "--use_tpu=$USE_TPU"
     )
     if [ "$DATASET" != squad ]; then FLAGS+=("--dataset=$DATASET"); fi
     if [ "$USE_TPU" = True ]; then
-        FLAGS+=("--tpu_name=$TPU_NAME")
-        if [ -n "$TPU_ZONE" ]; then FLAGS+=("--tpu_zone=$TPU_ZONE"); fi
         PREDICT_BATCH_SIZE=${PREDICT_BATCH_SIZE:-32}
+    else
+        TPU_NAME="" TPU_ZONE=""
     fi
-    if [ -n "$PREDICT_BATCH_SIZE" ]; then FLAGS+=("--predict_batch_size=$PREDICT_BATCH_SIZE"); fi
+    # shellcheck disable=SC2086
+    add_flags $FLAGS_OF_BOTH
+}
+
+add_flags() { # add_flags VARIABLE...: adds those that are not empty to FLAGS
+    local name
+    for name in "$@"; do
+        if [ -n "${!name:-}" ]; then
+            FLAGS+=("--$(printf %s "$name" | tr '[:upper:]' '[:lower:]')=${!name}")
+        fi
+    done
 }
 
 quoted() { # quoted WORD...: the words as they can be typed, on one line
@@ -174,11 +195,10 @@ train() {
     choose_python tensorflow
 
     common_flags
-    run_squad --do_train=True "--train_file=$TRAIN_FILE" \
-        "--init_checkpoint=$BERT_DIR/bert_model.ckpt" \
-        "--train_batch_size=$TRAIN_BATCH_SIZE" "--learning_rate=$LEARNING_RATE" \
-        "--num_train_epochs=$NUM_TRAIN_EPOCHS" "--random_seed=${SEED:-12345}" \
-        --do_predict=True "${FLAGS[@]}" "$@"
+    # shellcheck disable=SC2086
+    add_flags $FLAGS_OF_TRAINING
+    run_squad --do_train=True "--init_checkpoint=$BERT_DIR/bert_model.ckpt" \
+        "--random_seed=${SEED:-12345}" --do_predict=True "${FLAGS[@]}" "$@"
 
     cat <<END
 

@@ -60,7 +60,7 @@ fetch_python() {
     : >"$LOG"
     find_uv || fetch_uv
     say "Set-up: fetching a Python into $FETCHED in this folder, and nowhere else ($UV)."
-    ANSWER_BY=$((SECONDS + 9))
+    ANSWER_BY=$((SECONDS + ${PATIENCE:-9}))
     UV_CACHE_DIR=$FETCHED/cache UV_PYTHON_INSTALL_DIR=$FETCHED/versions UV_PYTHON_INSTALL_BIN=0 \
         UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-30} UV_NO_PROGRESS=1 \
         logged "$UV" python install --no-bin "$(fetched_versions)"
@@ -81,12 +81,12 @@ fetch_uv() {
         logged "$HELPER" -m venv "$FETCHED/helper"
         HELPER=$FETCHED/helper/bin/python
     fi
-    ANSWER_BY=$((SECONDS + 11))
+    ANSWER_BY=$((SECONDS + ${PATIENCE:-11}))
     # Under the final name only once it is whole. pip may think that uv is not for older Pythons; it
     # runs without any.
     rm -rf "$FETCHED/uv" "$FETCHED/uv.part"
-    PIP_REQUIRE_VIRTUALENV=0 logged "$HELPER" -m pip install --retries 1 --timeout 10 \
-        --target "$FETCHED/uv.part" --ignore-requires-python --only-binary=:all: "$UV_PACKAGE"
+    PIP_REQUIRE_VIRTUALENV=0 logged "$HELPER" -m pip install --target "$FETCHED/uv.part" \
+        --ignore-requires-python --only-binary=:all: "$UV_PACKAGE"
     mv "$FETCHED/uv.part" "$FETCHED/uv"
     UV=$FETCHED/uv/bin/uv
 }

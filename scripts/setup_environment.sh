@@ -24,8 +24,9 @@ PIP="pip==24.0"
 # Written last: an environment without it was never finished. Its content is requirements.txt.
 STAMP="installed-requirements.txt"
 ABOUT="about.txt"
-# So many seconds a package index has to answer; so many pass between two signs of life.
-PATIENCE=${PATIENCE:-27}
+# So many seconds a package index has to answer (empty: the set-up ends in half a minute if it does
+# not); so many pass between two signs of life.
+PATIENCE=${PATIENCE:-}
 SECONDS_BETWEEN_SIGNS=${SECONDS_BETWEEN_SIGNS:-15}
 
 say() { printf '%s\n' "$*"; }
@@ -63,14 +64,14 @@ logged() {
 }
 
 watch_over() { # watch_over PROCESS
-    local began=$SECONDS next=$SECONDS_BETWEEN_SIGNS
+    local next=$(((SECONDS / SECONDS_BETWEEN_SIGNS + 1) * SECONDS_BETWEEN_SIGNS))
     while sleep 0.5 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
         if [ -n "${ANSWER_BY:-}" ] && [ "$SECONDS" -ge "$ANSWER_BY" ] && ! was_answered; then
             echo "no answer: timed out" >>"$LOG"
             kill "$1" 2>/dev/null || true
             return
         fi
-        if [ $((SECONDS - began)) -ge "$next" ]; then
+        if [ "$SECONDS" -ge "$next" ]; then
             # Plain ASCII, so that no character is cut in two.
             say "  $next s: $(last_command | tail -n 1 | LC_ALL=C awk '
                 { gsub(/[^ -~]/, ""); sub(/^ +/, ""); print substr($0, 1, 80) }')"
@@ -190,14 +191,14 @@ make_environment() {
     echo "*" >"$ENVIRONMENT/.gitignore"
     describe >"$ENVIRONMENT/$ABOUT"
     # What is left of the patience, but some seconds at least.
-    ANSWER_BY=$((SECONDS + 10 > PATIENCE ? SECONDS + 10 : PATIENCE))
-    logged "$ENVIRONMENT/bin/python" -m pip install --retries 1 --timeout 10 "$PIP"
+    ANSWER_BY=${PATIENCE:-$((SECONDS + 10 > 27 ? SECONDS + 10 : 27))}
+    logged "$ENVIRONMENT/bin/python" -m pip install "$PIP"
 }
 
 install_requirements() {
     say "  Installing requirements.txt: some minutes the first time, up to 2 GB on disk."
     say "  What pip says goes to $LOG"
-    ANSWER_BY=$((SECONDS + PATIENCE - 2))
+    ANSWER_BY=$((SECONDS + ${PATIENCE:-25}))
     logged "$ENVIRONMENT/bin/python" -m pip install -r "$(needed)"
     logged "$ENVIRONMENT/bin/python" -c "import tensorflow"
     cp requirements.txt "$ENVIRONMENT/.$STAMP"
@@ -243,8 +244,27 @@ stop() { # stop STATUS: a command in the background does not hear control-C
     exit "$1"
 }
 
+# Python 3.7 misreads its own path where that is not ASCII and the locale is not UTF-8.
+choose_locale() {
+    local name
+    case $PWD in *[!\ -~]*) ;; *) return 0 ;; esac
+    for name in "${LC_ALL:-}" C.UTF-8 C.utf8 en_US.UTF-8 en_US.utf8; do
+        if [ -n "$name" ]; then export LC_ALL=$name; fi
+        if [ "$(letters_in_e_acute)" = 1 ]; then return; fi
+    done 2>/dev/null
+    fail 2 "the path of this folder, $PWD, is not plain ASCII, and this machine has no UTF-8 locale;" \
+        "move the folder to another path"
+}
+
+letters_in_e_acute() { # as this locale sees it
+    local letters
+    letters=$(printf '\303\251')
+    say ${#letters}
+}
+
 # What pip would otherwise take from the user's own settings, to install elsewhere.
 prepare_pip() {
+    choose_locale
     unset PYTHONHOME PYTHONPATH
     export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_PROGRESS_BAR=off
     export PIP_RETRIES="${PIP_RETRIES:-5}" PIP_DEFAULT_TIMEOUT="${PIP_DEFAULT_TIMEOUT:-30}"
@@ -293,7 +313,7 @@ add_ray() {
     STATE=outdated
     judge "$ENVIRONMENT/bin/python" "$ALL_PYTHONS" || fail 1 "$ENVIRONMENT/bin/python $REASON"
     say "Adding Ray to $ENVIRONMENT."
-    ANSWER_BY=$((SECONDS + PATIENCE - 2))
+    ANSWER_BY=$((SECONDS + ${PATIENCE:-25}))
     logged "$ENVIRONMENT/bin/python" -m pip install -r "$(needed)" -r requirements-ray.txt
     say "Ray is installed."
 }

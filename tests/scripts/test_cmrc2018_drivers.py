@@ -5,7 +5,6 @@ import http.server
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -14,11 +13,11 @@ import zipfile
 import pytest
 
 from running.flags import parse
-from scripts import download as check_download
+from scripts.download import BERT_FILES
 from tests.support import chinese
 from tests.support.driver_project import BERT, ROOT, Project, touch
+from tests.support.driver_project import CHINESE_SCRIPTS as DRIVERS
 
-DRIVERS = ("train_cmrc2018.sh", "decode_cmrc2018.sh")
 CHINESE_BERT = "bert/chinese_L-12_H-768_A-12"
 COMMON = {
     "dataset": "cmrc2018",
@@ -50,8 +49,6 @@ TPU = {"USE_TPU": "True", "GS_BUCKET": "my-bucket", "TPU_NAME": "my-tpu"}
 def project(tmp_path):
     """A Project with the drivers, data and BERT of CMRC 2018, too."""
     made = Project(tmp_path)
-    for name in DRIVERS:
-        shutil.copy(str(ROOT / name), str(made.root))
     touch(made.root / COMMON["predict_file"], made.root / TRAINING["train_file"])
     touch(*(made.root / CHINESE_BERT / name for name in BERT))
     (made.root / "output" / "cmrc2018").mkdir()
@@ -90,12 +87,17 @@ def test_variables_of_the_environment_and_edited_ones_count(project, tmp_path):
     touch(*(tmp_path / "data" / name for name in ("cmrc2018_train.json", "cmrc2018_dev.json")))
     variables = {"CMRC_DIR": str(tmp_path / "data"), "DO_LOWER_CASE": "False", "VERSION_2": "True"}
     script = project.root / "train_cmrc2018.sh"
-    edited = re.sub(r"^SEED=\S+", "SEED=99", script.read_text(), flags=re.MULTILINE)
+    text = script.read_text()
+    edited = re.sub(r"^MODEL_OUTPUT_DIR=\S+", "MODEL_OUTPUT_DIR=mine", text, flags=re.MULTILINE)
+    # One of train_squad.sh, which has another value here.
+    edited = edited.replace("\ndata_set=", "\nSEED=99\ndata_set=")
+    assert edited.count("mine") == edited.count("SEED=99") == 1
     script.write_text(edited)
     assert project.run("train_cmrc2018.sh", **variables).returncode == 0
     flags = project.flags()
     assert flags["train_file"] == str(tmp_path / "data" / "cmrc2018_train.json")
     assert (flags["random_seed"], flags["do_lower_case"]) == ("99", "False")
+    assert flags["output_dir"] == "mine"
     # Left over from SQuAD 2.0: CMRC 2018 has no such version.
     assert flags["version_2_with_negative"] == "False"
 
@@ -107,24 +109,35 @@ def test_run_squad_knows_every_flag(project):
         parse(arguments)
 
 
-def test_both_drivers_agree_with_each_other_and_name_what_squads_do():
-    defaults = {}
-    for name in DRIVERS + ("train_squad.sh", "decode_squad.sh"):
+def test_both_drivers_agree_with_each_other():
+    defaults = []
+    for name in DRIVERS:
         text = (ROOT / name).read_text()
-        defaults[name] = dict(re.findall(r"^([A-Z_0-9]+)=(\S+)", text, flags=re.MULTILINE))
-    train, decode = (defaults[name] for name in DRIVERS)
+        defaults.append(dict(re.findall(r"^([A-Z_0-9]+)=(\S+)", text, flags=re.MULTILINE)))
+    train, decode = defaults
+    assert set(train) - {"TRAIN_FILE"} == set(decode) - {"PREDICTION_DIR"}
     shared = set(train) & set(decode)
     assert {n: train[n] for n in shared} == {n: decode[n] for n in shared}
-    for own, squads in (("train", train), ("decode", decode)):
-        expected = set(defaults[own + "_squad.sh"]) - {"SQUAD_DIR", "VERSION_2"}
-        assert set(squads) == expected | {"CMRC_DIR"}
+
+
+def test_each_is_the_driver_of_squad_with_other_values(project):
+    """What train_squad.sh and decode_squad.sh say holds here, too, unless it is said otherwise."""
+    for name, driver in (("train_squad.sh", DRIVERS[0]), ("decode_squad.sh", DRIVERS[1])):
+        script = project.root / name
+        text = script.read_text()
+        edited = re.sub(r"^MAX_SEQ_LENGTH=\S+", "MAX_SEQ_LENGTH=77", text, flags=re.MULTILINE)
+        script.write_text(re.sub(r"^DO_LOWER_CASE=", "ALSO_UNUSED=", edited, flags=re.MULTILINE))
+        assert project.run(driver).returncode == 0
+    for _, *arguments in project.calls():
+        assert "--max_seq_length=77" in arguments and "--do_lower_case=True" in arguments
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_help_and_mistakes(project, driver):
     shown = project.run(driver, "--help")
     assert shown.returncode == 0
-    assert "bash " + driver in shown.stdout and "CMRC_DIR" in shown.stdout
+    for said in ("bash " + driver, "CMRC_DIR", "MAX_SEQ_LENGTH", "USE_TPU", "PYTHON"):
+        assert said in shown.stdout
     for variables, complaint in (
         ({"CMRC_DIR": "nowhere"}, "no file nowhere/cmrc2018_"),
         ({"CMRC_DIR": "nowhere"}, "bash download_squad.sh cmrc2018"),
@@ -165,12 +178,11 @@ def test_data_and_bert_are_fetched_and_checked(source, tmp_path):
         path = source / ("cmrc2018_%s.json" % name)
         path.write_text(json.dumps(chinese.squads_form(seed)))
     with zipfile.ZipFile(str(source / "chinese.zip"), "w") as archive:
-        for name in check_download.BERT_FILES:
+        for name in BERT_FILES:
             archive.writestr("chinese/" + name, "content")
     variables = {
         "PATH": os.environ["PATH"],
         "PYTHON": sys.executable,
-        "FETCH_WITH": "python",
         "CMRC_URL": url,
         "CHINESE_BERT_URL": url + "/chinese.zip",
         "CMRC_DIR": str(target / "data"),

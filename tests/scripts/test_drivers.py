@@ -7,7 +7,15 @@ import subprocess
 import pytest
 
 from running.flags import parse
-from tests.support.driver_project import BERT, DATA, ROOT, SCRIPTS, Project, touch
+from tests.support.driver_project import (
+    BERT,
+    CHINESE_SCRIPTS,
+    DATA,
+    ROOT,
+    SCRIPTS,
+    Project,
+    touch,
+)
 from zones import masks
 
 TRAINING = {
@@ -214,7 +222,7 @@ def test_from_another_directory(project, tmp_path):
 
 def test_both_drivers_agree_on_what_they_share():
     defaults = []
-    for name in SCRIPTS[:2]:
+    for name in SCRIPTS:
         text = (ROOT / name).read_text()
         defaults.append(dict(re.findall(r"^([A-Z_0-9]+)=(\S+)", text, flags=re.MULTILINE)))
     shared = set(defaults[0]) & set(defaults[1])
@@ -229,10 +237,32 @@ def test_run_squad_knows_every_flag(project):
         parse(arguments)
 
 
+@pytest.mark.parametrize("shell", [["sh"], ["bash", "--posix"], []], ids=["sh", "posix", "itself"])
+@pytest.mark.parametrize("script", SCRIPTS + CHINESE_SCRIPTS)
+def test_it_may_be_started_in_any_way(project, script, shell):
+    for arguments in ([], ["--help"]):
+        started = project.run(script, *arguments, shell=shell)
+        as_usual = project.run(script, *arguments)
+        assert (started.returncode, started.stdout) == (as_usual.returncode, as_usual.stdout)
+        assert started.stderr == as_usual.stderr
+
+
+def test_one_more_flag_takes_one_line(project):
+    """Its variable in scripts/drivers.sh: both drivers pass it on, if it has a value."""
+    drivers = project.root / "scripts" / "drivers.sh"
+    text = drivers.read_text()
+    drivers.write_text(text.replace('FLAGS_OF_BOTH="', 'FLAGS_OF_BOTH="ONE_MORE '))
+    for script in SCRIPTS:
+        assert project.run(script, ONE_MORE="3").returncode == 0
+        assert project.run(script).returncode == 0
+    passed = [[word for word in call if "one_more" in word] for call in project.calls()]
+    assert passed == [["--one_more=3"], [], ["--one_more=3"], []]
+
+
 # What they print --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("script", SCRIPTS[:2])
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_the_printed_command_can_be_copied(project, tmp_path, script):
     name = "it's $HOME; a `model`"
     (project.root / name).mkdir()
@@ -265,14 +295,14 @@ def test_what_to_do_next_is_said(project):
     assert "--data-file=" + DATA[0] in other
 
 
-@pytest.mark.parametrize("script", SCRIPTS[:2])
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_a_failure_stops_the_driver(project, script):
     run = project.run(script, FAKE_STATUS="7")
     assert run.returncode == 7
     assert "Next" not in run.stdout
 
 
-@pytest.mark.parametrize("script", SCRIPTS[:2])
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_help(project, script):
     run = project.run(script, "--help")
     assert run.returncode == 0
@@ -284,7 +314,7 @@ def test_help(project, script):
 # What they refuse -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("script", SCRIPTS[:2])
+@pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize(
     ("variables", "complaint"),
     [

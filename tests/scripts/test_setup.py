@@ -1,6 +1,7 @@
 """setup_environment.sh with false interpreters: nothing is installed here."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -297,15 +298,16 @@ def test_hints(machine, says, hint):
 
 
 @pytest.mark.parametrize("silent", ["pip==24.0", "-r requirements"])
-def test_an_index_that_does_not_answer_ends_in_one_line(machine, silent):
+@pytest.mark.parametrize("patience", ["3", pytest.param("", marks=pytest.mark.slow)])
+def test_an_index_that_does_not_answer_ends_in_one_line(machine, silent, patience):
     machine.add_python("python3.7", "3.7.9")
     started = time.time()
-    failed = machine.set_up(FAKE_HANGS=silent, PATIENCE="4", SECONDS_BETWEEN_SIGNS="1")
-    assert time.time() - started < 20
+    failed = machine.set_up(FAKE_HANGS=silent, PATIENCE=patience, SECONDS_BETWEEN_SIGNS="2")
+    assert time.time() - started < (30 if not patience else 10)
     assert failed.returncode == 1
     (line,) = failed.stderr.splitlines()
     assert "the package index did not answer" in line and "PIP_INDEX_URL" in line
-    assert "\n  1 s: + " in failed.stdout
+    assert re.search(r"\n  [1-9] s: \+ ", failed.stdout)
 
 
 @pytest.mark.slow
@@ -313,7 +315,7 @@ def test_one_that_is_only_slow_is_waited_for(machine):
     machine.add_python("python3.7", "3.7.9")
     done = machine.set_up(FAKE_SLOW="-r requirements", PATIENCE="3", SECONDS_BETWEEN_SIGNS="2")
     assert done.returncode == 0, done.stderr
-    assert "  2 s: Downloading a large package" in done.stdout
+    assert re.search(r"\n  [2-9] s: Downloading a large package\n", done.stdout)
 
 
 def stop_during(machine, command, how):

@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-SCRIPTS = ("train_squad.sh", "decode_squad.sh", "scripts/drivers.sh")
+SCRIPTS = ("train_squad.sh", "decode_squad.sh")
+CHINESE_SCRIPTS = ("train_cmrc2018.sh", "decode_cmrc2018.sh")
 # Writes its arguments, one list to a call, and ends with $FAKE_STATUS. What the drivers ask it with
 # -c (does it start, has it TensorFlow) it answers as it is told.
 FAKE_PYTHON = """
@@ -49,13 +50,13 @@ class Project:
         self.python.write_text('#!/usr/bin/env bash\nexec %s "$@"\n' % words)
         self.python.chmod(0o755)
         self._calls = folder / "calls"
-        for name in SCRIPTS:
+        for name in SCRIPTS + CHINESE_SCRIPTS + ("scripts/drivers.sh",):
             copy(name, self.root)
         touch(*(self.root / name for name in DATA))
         touch(*(self.root / "bert" / "cased_L-12_H-768_A-12" / name for name in BERT))
         (self.root / "output" / "squad").mkdir(parents=True)
 
-    def run(self, script, *arguments, cwd=None, **variables):
+    def run(self, script, *arguments, cwd=None, shell=("bash",), **variables):
         """Runs a driver; a variable of None is not set at all."""
         environment = {
             "PATH": os.environ["PATH"],
@@ -66,7 +67,7 @@ class Project:
         environment.update(variables)
         path = self.root / script if cwd else script
         return subprocess.run(
-            ["bash", str(path), *arguments],
+            [*shell, str(path) if shell else "./" + script, *arguments],
             env={name: value for name, value in environment.items() if value is not None},
             cwd=str(cwd or self.root),
             stdin=subprocess.DEVNULL,

@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # What an interpreter is told when an environment is made.
 CREATED = [
     "-m venv .venv",
-    "-m pip install --retries 1 --timeout 10 pip==24.0",
+    "-m pip install pip==24.0",
     "-m pip install -r requirements.txt",
     "-c import tensorflow",
 ]
@@ -25,7 +25,7 @@ case "$*" in
     *"$FAKE_HANGS"*) note "$*"; exec sleep 60 ;;
     *"$FAKE_SLOW"*) echo "  Downloading a large package"; sleep 4 ;;
     *"pip freeze") echo "$FAKE_INSTALLED" ;;
-    *"--target "*) mkdir -p "$9/bin"; cp "$FAKE_UV" "$9/bin/uv" ;;
+    *"--target "*) mkdir -p "$5/bin"; cp "$FAKE_UV" "$5/bin/uv" ;;
 esac
 case "$1 $2" in
     "-c "*base_prefix*)
