@@ -72,7 +72,7 @@ def main(argv=None):
             "- %s do not vary in one of the tables, and have no rank correlation"
             % ", ".join(constant)
         )
-    whole = rank_correlation(first.stack(), second.stack())
+    whole = rank_correlation(first.melt()["value"], second.melt()["value"])
     print("Rank correlation of the two maps: " + _text(whole))
 
 

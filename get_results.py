@@ -5,15 +5,14 @@ Several runs give their mean, and a baseline gives each cell's significance besi
 
 from common import command_line, files
 from common.command_line import UserError
-from common.progress import say
-from maps import predictions, provenance, significance, tables
+from common.progress import counted, say
+from maps import kinds, predictions, provenance, significance, tables
+from maps.baselines import DATA_FILE
 from maps.oddities import oddities, remarks
 from maps.tables import beside
 from spans import data_sets
 from zones.cells import PREDICTIONS, Cell, file_name
-from zones.masks import ZONES
-
-_DATA_FILE = "squad/dev-v1.1.json"
+from zones.masks import OFFERED_ZONES, ZONES
 
 _ORDER = (
     ("prediction", lambda text: not text.lower().endswith((".csv", ".json"))),
@@ -39,11 +38,14 @@ mended, the change of EM with its 95 % interval, and McNemar's exact test.
 writes the mean over the runs, results_std.csv (the sample standard deviation) and
 results_long.csv (EM and F1 of each run).
 
+Of cells that the map has no place for, such as single heads, runs of layers, and every
+layer at once, it writes results_heads.csv, results_spans.csv, results_every.csv.
+
 results.json says what is in the table: the score, the questions, the runs and their
 baselines. visualize_att_zone.py reads it.""".format(
     zones=", ".join(ZONES),
     first=file_name(PREDICTIONS, Cell(0, ZONES[0])),
-    data=_DATA_FILE,
+    data=DATA_FILE,
 )
 
 
@@ -66,6 +68,11 @@ def _parser():
         "--use-f1", action="store_true", help="collect F1 (default: exact match, EM)"
     )
     parser.add_argument(
+        "--zones",
+        metavar="LIST",
+        help="zones that the table has a column for, behind the protocol's five: union",
+    )
+    parser.add_argument(
         "--partial",
         action="store_true",
         help="take a folder in which cells are missing: their fields in the table stay empty",
@@ -73,7 +80,7 @@ def _parser():
     parser.add_argument(
         "--data-file",
         metavar="FILE",
-        default=_DATA_FILE,
+        default=DATA_FILE,
         help="the questions that were decoded, with their gold answers (default: %(default)s)",
     )
     parser.add_argument(
@@ -85,7 +92,7 @@ def _parser():
 
 
 def _development_set(path, data_set):
-    if path == _DATA_FILE and not files.exists(path):
+    if path == DATA_FILE and not files.exists(path):
         raise UserError(
             "--data-file: there is no file %s; fetch it with: bash download_squad.sh, or name "
             "another one" % path
@@ -98,6 +105,17 @@ def _show(table, label):
     shown = table.rename(columns=str.upper).rename_axis(index=None, columns="layer")
     shown = shown[::-1].to_string(float_format="%.{}f".format(tables.DECIMALS), na_rep="-")
     print("%s, layer by layer, with the zone of the column masked:\n\n%s\n" % (label, shown))
+
+
+def _zones(options):
+    """The zones of the map: the protocol's, and behind them those asked for."""
+    further = [name.strip().lower() for name in (options.zones or "").split(",") if name.strip()]
+    for name in further:
+        if name not in OFFERED_ZONES:
+            raise UserError(
+                "--zones: there is no zone %s; choose from %s" % (name, ", ".join(OFFERED_ZONES))
+            )
+    return tuple(dict.fromkeys(ZONES + tuple(further)))
 
 
 def _check_options(options):
@@ -117,7 +135,7 @@ def _check_options(options):
 def _read_runs(options):
     """The runs and their questions; says what is odd about them."""
     folders = [predictions.Folder(path) for path in options.prediction_folders]
-    cells = predictions.cells_of_all(folders, options.partial)
+    cells = predictions.cells_of_all(folders, _zones(options), options.partial)
     development = _development_set(options.data_file, options.dataset)
     reads_cls = data_sets.reads_cls(development)
     runs = []
@@ -130,13 +148,15 @@ def _read_runs(options):
     return runs, development
 
 
-def _significance(runs):
-    cells = [{cell: answers.scores.exact for cell, answers in run.cells.items()} for run in runs]
+def _significance(runs, cells):
+    """The table of significance of cells of one kind, and what to say of it."""
+    cells = [cell for cell in cells if cell in runs[0].cells]
+    masked = [{cell: run.cells[cell].scores.exact for cell in cells} for run in runs]
     baselines = [run.baseline.scores.exact for run in runs]
     if len(runs) == 1:
-        table = significance.table_of_run(baselines[0], cells[0])
+        table = significance.table_of_run(baselines[0], masked[0])
     else:
-        table = significance.table_of_runs(baselines, cells)
+        table = significance.table_of_runs(baselines, masked)
     said = (
         "Baseline %s; %d of %d cells differ from it significantly (p < %g after Holm's correction)"
         % (
@@ -146,15 +166,14 @@ def _significance(runs):
             significance.LEVEL,
         )
     )
-    return tables.with_all_cells(table, runs[0].folder.wanted), said
+    return table, said
 
 
-def _write(options, runs, development):
-    """Writes every table; returns that of results_file and what to say of them, line by line."""
+def _write_map(options, runs, wanted):
+    """Writes the tables of the map; returns (its scores, ending -> table, what to say of them)."""
     path = options.results_file
-    metric = "f1" if options.use_f1 else "exact"
-    scores = tables.scores_of(runs)
-    table, deviation = tables.map_of(scores, metric)
+    scores = tables.scores_of(runs, kinds.MAP, wanted)
+    table, deviation = tables.map_of(scores, "f1" if options.use_f1 else "exact")
     tables.write_results(path, table)
     said, made = ["wrote " + path], {"": table}
     if len(runs) > 1:
@@ -163,20 +182,54 @@ def _write(options, runs, development):
         tables.write_long(beside(path, "long"), scores)
         said.append("wrote %s and %s" % (beside(path, "std"), beside(path, "long")))
     if options.baseline:
-        significance_table, summary = _significance(runs)
-        tables.write_significance(beside(path, "significance"), significance_table)
+        measured, summary = _significance(runs, wanted)
+        measured = tables.with_all_cells(measured, wanted)
+        tables.write_significance(beside(path, "significance"), measured)
         said.insert(0, summary)
         said.append("wrote " + beside(path, "significance"))
+    return table, made, said
+
+
+def _write_others(options, runs):
+    """Writes the tables of cells that have no place in the map: (ending -> table, what to say)."""
+    made, said = {}, []
+    for kind in kinds.KINDS:
+        cells = kinds.in_order(c for c in runs[0].cells if kinds.kind_of(c) == kind)
+        if kind == kinds.MAP or not cells:
+            continue
+        path = beside(options.results_file, kind.name)
+        scores = tables.scores_of(runs, kind, cells)
+        made[kind.name] = tables.write_scores(path, scores, kind)
+        text = "%s: %s" % (kind.title, counted(len(cells), "cell"))
+        if options.baseline:
+            measured, text_of = _significance(runs, cells)
+            tables.write_significance(beside(path, "significance"), measured, kind)
+            text += ". %s" % text_of
+            path = "%s and %s" % (path, beside(path, "significance"))
+        said.append("wrote %s (%s)" % (path, text))
+    return made, said
+
+
+def _write(options, runs, development):
+    """Writes every table; returns that of results_file or None, and what to say of them."""
+    table, made, said = None, {}, []
+    wanted, _, _ = runs[0].folder.map_cells(_zones(options))
+    if wanted:
+        table, made, said = _write_map(options, runs, wanted)
+    else:
+        said.append("no single layer was decoded; %s is not written" % options.results_file)
+    more, said_of_more = _write_others(options, runs)
+    made.update(more)
     facts = {
-        "metric": metric,
+        "metric": "f1" if options.use_f1 else "exact",
         "data_file": options.data_file,
         # Whether masking q2p in the last layer, which [CLS] sees, may change an answer.
         "reads_cls": data_sets.reads_cls(development),
         "questions": len(development),
         "runs": [_facts_of(run) for run in runs],
     }
-    provenance.write(path, made, **facts)
-    return table, said
+    provenance.write(options.results_file, made, **facts)
+    return table, said + said_of_more
 
 
 def _facts_of(run):
@@ -201,7 +254,8 @@ def main(argv=None):
     table, said = _write(options, runs, development)
     metric = "F1" if options.use_f1 else "Exact match"
     of_runs = " (mean of %d runs)" % len(runs) if len(runs) > 1 else ""
-    _show(table, "%s in percent over %d questions%s" % (metric, len(development), of_runs))
+    if table is not None:
+        _show(table, "%s in percent over %d questions%s" % (metric, len(development), of_runs))
     print("\n".join(said))
 
 

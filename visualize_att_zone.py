@@ -2,8 +2,9 @@
 
 from common import command_line, files
 from common.command_line import UserError
+from common.progress import say
 from maps import figure
-from maps.panels import METRIC_NAMES, read_panel
+from maps.panels import METRIC_NAMES, Choice, read_panel
 
 _DESCRIPTION = """\
 Draws the map of attention zones: a square for each layer (1 at the bottom) and zone, coloured by
@@ -12,7 +13,12 @@ its score minus the baseline. Dark red: the reader needs that zone there.
   python visualize_att_zone.py results.csv 80.567 squad.pdf
 
 reads results.csv (written by get_results.py) and draws squad.pdf. The baseline is the same score
-with nothing masked, in percent: "exact" of eval_squad.py for predictions.json. The table
+with nothing masked, in percent: "exact" of eval_squad.py for predictions.json. In its place may
+stand the prediction folder, whose predictions.json holds the answers with nothing masked:
+
+  python visualize_att_zone.py results.csv prediction squad.pdf
+
+The table
 results_significance.csv (get_results.py --baseline) in its place holds the baseline, too, and
 gives a dot to the squares that are not significantly different from it:
 
@@ -28,11 +34,13 @@ def _parser():
     parser.add_argument(
         "results_file",
         help="the table of scores, written by get_results.py: results.csv, or results_long.csv "
-        "(the mean over its runs is drawn)",
+        "(the mean over its runs is drawn), results_heads.csv, results_spans.csv, "
+        "results_every.csv",
     )
     parser.add_argument(
         "baseline",
-        help="the score with nothing masked, for example 80.567; or results_significance.csv",
+        help="the score with nothing masked, for example 80.567; or the prediction folder, which "
+        "holds the answers with nothing masked; or results_significance.csv",
     )
     parser.add_argument(
         "figure_file", help="the figure to write; its ending is the format: .pdf, .png or .svg"
@@ -61,6 +69,21 @@ def _parser():
         metavar="BASELINE",
         help="the baseline of that table",
     )
+    parser.add_argument(
+        "--zone", metavar="ZONE", help="of results_heads.csv, the zone to draw: layers x heads"
+    )
+    parser.add_argument(
+        "--span",
+        metavar="N",
+        type=int,
+        help="of results_spans.csv, how many layers are masked together",
+    )
+    parser.add_argument(
+        "--data-file",
+        metavar="FILE",
+        help="the questions, to score the baseline of a prediction folder with (default: those "
+        "that the table was made with)",
+    )
     parser.add_argument("--other-title", metavar="TEXT", help="a line above that map")
     return parser
 
@@ -88,13 +111,13 @@ def _check(options):
 
 
 def _panels(options):
-    more = (options.metric, options.std)
-    first = read_panel(options.results_file, options.baseline, *more, options.title)
+    choice = Choice(options.metric, options.std, options.zone, options.span, options.data_file)
+    first = read_panel(options.results_file, options.baseline, choice, options.title)
     if options.side_by_side is None:
         return [first]
     names = ("--side-by-side", "--other-baseline")
     given = (options.side_by_side, options.other_baseline)
-    second = read_panel(*given, *more, options.other_title, names)
+    second = read_panel(*given, choice, options.other_title, names)
     faults = {
         "layers": (len(first.change), len(second.change)),
         "score": tuple(METRIC_NAMES.get(panel.metric) for panel in (first, second)),
@@ -115,8 +138,11 @@ def main(argv=None):
     _check(options)
     figure.format_of(options.figure_file)
     files.check_writable(options.figure_file, "figure file")
-    drawn = figure.maps_figure(_panels(options), options.annot)
-    figure.save_figure(drawn, options.figure_file)
+    panels = _panels(options)
+    figure.save_figure(figure.maps_figure(panels, options.annot), options.figure_file)
+    for panel in panels:
+        if panel.doubt:
+            say("WARNING: " + panel.doubt)
     print("wrote " + options.figure_file)
 
 

@@ -1,7 +1,7 @@
 """The map as a figure: how much each layer needs each attention zone, as a heatmap.
 
 A square is the score with that zone masked in that layer, minus the baseline, the score with
-nothing masked. ``draw_map`` draws on any Axes; ``map_figure`` makes the figure of the protocol.
+nothing masked. ``draw_map`` draws on any Axes; ``maps_figure`` makes the figure of the protocol.
 """
 
 import io
@@ -20,7 +20,7 @@ from common import files
 from common.command_line import UserError
 from common.progress import say
 from maps import fonts
-from maps.panels import METRIC_NAMES, Panel, differences
+from maps.panels import METRIC_NAMES
 
 # The range of the colours, in points. It is the published figure's, so that maps of different
 # models can be laid side by side.
@@ -54,6 +54,7 @@ _STYLE = {
 _WIDTH, _ROW_HEIGHT, _LEAST_HEIGHT, _MARGINS = 4.8, 0.34, 2.9, 0.8
 _MORE_WIDTH = 4.0  # for each map beside the first
 _TWO_LINES_HEIGHT = 0.42
+_NUM_ZONES, _COLUMN_WIDTH = 5, 0.55  # what each column more than the protocol's adds
 _SPACING = {"wspace": 0.23}  # of a map's width, for the layer numbers of the next
 _DOTS_PER_INCH = 300
 
@@ -109,11 +110,11 @@ def draw_map(axes, panel, annotate=False):
         center=0,
         linewidths=0.5,
         linecolor="white",
-        xticklabels=[zone.upper() for zone in change.columns],
+        xticklabels=list(change.columns),
         yticklabels=list(change.index),
         cbar=False,
     )
-    axes.set(xlabel="Masked zone", ylabel="Layer")
+    axes.set(xlabel=change.columns.name, ylabel=change.index.name)
     axes.tick_params(axis="both", length=0)
     if change.isna().any(axis=None):  # the ground is seen there
         axes.patch.set(facecolor="0.95", edgecolor="0.6", hatch="////")
@@ -214,7 +215,9 @@ def maps_figure(panels, annotate=False):
         row_height = _TWO_LINES_HEIGHT
     num_layers = max(len(panel.change) for panel in panels)
     height = max(_LEAST_HEIGHT, _MARGINS + row_height * num_layers)
-    width = _WIDTH + _MORE_WIDTH * (len(panels) - 1)
+    num_columns = max(_NUM_ZONES, *(len(panel.change.columns) for panel in panels))
+    wider = _COLUMN_WIDTH * (num_columns - _NUM_ZONES)
+    width = _WIDTH + wider + (_MORE_WIDTH + wider) * (len(panels) - 1)
     with matplotlib.style.context(["default", _STYLE]):
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
@@ -235,21 +238,6 @@ def maps_figure(panels, annotate=False):
                 va="top",
             )
     return figure
-
-
-def map_figure(results, baseline, title=None, annotate=False):
-    """The figure of one map.
-
-    Args:
-        results: DataFrame as for ``differences``.
-        baseline: float, percent.
-        title: a line above the map, or None.
-        annotate: whether to write each value into its square.
-
-    Returns:
-        matplotlib Figure.
-    """
-    return maps_figure([Panel(differences(results, baseline), title)], annotate)
 
 
 def save_figure(figure, path, what="figure file"):

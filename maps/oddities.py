@@ -9,6 +9,7 @@ that a cell was really decoded so, it is no oddity but a remark.
 import collections
 
 from common import files, finished
+from maps.kinds import HEADS, MAP, kind_of
 from maps.predictions import cells_text, named
 from zones.cells import PREDICTIONS, file_name
 from zones.masks import OTHER, PASSAGE, changes_rows
@@ -31,7 +32,8 @@ def oddities(run, reads_cls):
     texts = {
         cell: answers.texts
         for cell, answers in run.cells.items()
-        if not may_equal_baseline(cell, run.folder.num_layers, reads_cls)
+        # One head of many is often not missed.
+        if kind_of(cell) != HEADS and not may_equal_baseline(cell, run.folder.num_layers, reads_cls)
     }
     records = finished.records(run.folder.path)
     vouched = _as_decoded(run, records)
@@ -44,7 +46,7 @@ def oddities(run, reads_cls):
 
 
 def remarks(run):
-    """Which cells were decoded to the answers of the baseline or of one another.
+    """Which cells of the map were decoded to the answers of the baseline or of one another.
 
     An easy reader, or few questions: there masks may change no answer, or the same ones.
 
@@ -54,7 +56,7 @@ def remarks(run):
     Returns:
         list of str, one line each.
     """
-    texts = {cell: answers.texts for cell, answers in run.cells.items()}
+    texts = {c: answers.texts for c, answers in run.cells.items() if kind_of(c) == MAP}
     vouched = _as_decoded(run, finished.records(run.folder.path))
     unchanged = _equal_to_baseline(run, texts) & vouched
     lines = []

@@ -3,7 +3,6 @@
 A user names a table and its baseline; ``read_panel`` reads both, in any of their forms.
 """
 
-import math
 import os
 from typing import NamedTuple, Optional
 
@@ -12,15 +11,12 @@ import pandas as pd
 
 from common import files
 from common.command_line import UserError
-from common.progress import say
-from maps import provenance, tables
-from maps.significance import MCNEMAR, STUDENT, mcnemar_exact
+from maps import baselines, provenance, tables
+from maps.kinds import EVERY, HEADS, MAP, SPANS, zone_order
+from maps.significance import LEVEL, MCNEMAR, STUDENT, holm, mcnemar_exact
 from maps.tables import beside
 
 METRIC_NAMES = {"exact": "Exact match", "f1": "F1"}
-
-# Scores and baselines are typed, or stand in tables, with three decimals; some people cut them off.
-_ROUNDING = 0.0015
 
 # Files that were written together may be a moment apart.
 _SAME_TIME = 1.0
@@ -30,13 +26,16 @@ class Panel(NamedTuple):
     """One map of a figure.
 
     Attributes:
-        change: DataFrame as ``differences`` gives it.
+        change: DataFrame in points, nan where a cell was not decoded: a row for each layer, the
+            last one on top, and a column for each zone or head. The names of its axes are what is
+            written at them.
         title: a line above it, or None.
         unsure: bool DataFrame like ``change``, True where a change is not significant; or None.
         test: the name of the test that says so, or None.
         spread: DataFrame like ``change``, standard deviations over runs in points; or None.
         spread_of: what deviates so: "change" or "score".
         metric: a key of METRIC_NAMES, or None if it is not known.
+        doubt: why the baseline may not be that of the table, for a WARNING; or None.
     """
 
     change: pd.DataFrame
@@ -46,35 +45,37 @@ class Panel(NamedTuple):
     spread: Optional[pd.DataFrame] = None
     spread_of: str = "change"
     metric: Optional[str] = None
+    doubt: Optional[str] = None
 
 
-def differences(results, baseline):
-    """Score minus baseline as the figure has it: the last layer on top.
+class Choice(NamedTuple):
+    """What to draw of a table that holds more than one map.
 
-    Args:
-        results: DataFrame, a row for each layer (index from 1), a column for each zone, percent.
-        baseline: float, percent.
-
-    Returns:
-        DataFrame in points.
+    Attributes:
+        metric: the score, ``exact`` or ``f1``; None is the table's own.
+        with_spread: whether to draw deviations over runs.
+        zone: of results_heads.csv, the zone; None if it has one only.
+        span: of results_spans.csv, how many layers a run has; None if all have as many.
+        data_file: the questions, to score the baseline in a folder with; None if it is known.
     """
-    return _as_drawn(results - baseline)
+
+    metric: Optional[str] = None
+    with_spread: bool = False
+    zone: Optional[str] = None
+    span: Optional[int] = None
+    data_file: Optional[str] = None
 
 
-def _as_drawn(table):
-    return table.sort_index(ascending=False)
-
-
-def read_panel(path, baseline, metric=None, with_spread=False, title=None, names=None):
+def read_panel(path, baseline, choice=None, title=None, names=("results file", "baseline")):
     """One map as the user named it.
 
     Args:
-        path: results.csv or results_long.csv.
-        baseline: a number, or the name of a results_significance.csv.
-        metric: the score of the table as the user says, ``exact`` or ``f1``, or None.
-        with_spread: whether deviations over runs are wanted.
+        path: results.csv, results_long.csv, results_heads.csv, ...
+        baseline: a number; or the name of a prediction folder with the baseline's answers, or of
+            a results_significance.csv.
+        choice: Choice; None for all of a table that holds one map.
         title: a line above the map, or None.
-        names: what to call table and baseline in an error, a pair.
+        names: what to call table and baseline in an error.
 
     Returns:
         Panel.
@@ -82,48 +83,57 @@ def read_panel(path, baseline, metric=None, with_spread=False, title=None, names
     Raises:
         UserError: a file or a number is not what it should be.
     """
-    what, baseline_what = names or ("results file", "baseline")
-    table = _Table(path, metric, what)
+    choice = choice or Choice()
+    table = Table(path, choice, names[0])
     unsure = test = None
     if baseline.lower().endswith(".csv"):
-        value, unsure, test = _significance(baseline, table, baseline_what)
+        value, unsure, test = _significance(baseline, table, names[1])
+    elif files.is_directory(baseline):
+        value = baselines.of_folder(baseline, table, choice.data_file, names[1])
     else:
-        value = _baseline(baseline, table, baseline_what)
-    spread, spread_of = _spread_of(table) if with_spread else (None, "change")
+        value = baselines.typed(baseline, table, names[1])
+    spread, spread_of = _spread_of(table, choice) if choice.with_spread else (None, "change")
+    change = table.drawn(table.cells["score"] - value)
+    doubt = baselines.doubt(value, baseline, table)
     return Panel(
-        differences(table.scores, value),
+        change,
         title,
         unsure,
         test,
-        None if spread is None else _as_drawn(spread),
+        spread,
         spread_of,
         table.metric,
+        "%s: %s" % (names[1], doubt) if doubt else None,
     )
 
 
-class _Table:
+class Table:
     """A table of scores as the user named it, with what is known about it.
 
     Attributes:
-        path, what: the file, and what to call it in an error.
-        runs: DataFrame with the columns tables.LONG if it is results_long.csv, else None.
+        path: the file.
+        kind: Kind of its cells.
         metric: ``exact``, ``f1``, or None if nobody says.
-        scores: DataFrame as tables.map_of gives it.
+        cells: DataFrame of the cells that are drawn: the kind's keys and ``score``, percent.
+        runs: the same with a line for each run and ``run``; None if the table does not tell.
         facts: see provenance.of_table.
     """
 
-    def __init__(self, path, metric, what):
-        self.path, self.what = path, what
-        table = tables.read_any(path, what)
-        if tables.is_long(table):
-            self.runs, self.metric = table, metric or "exact"
-            self.scores, _ = tables.map_of(table, self.metric)
-            self.facts = provenance.of_table(path, table, "long")
-        else:
-            self.runs, self.scores = None, table
-            self.facts = provenance.of_table(path, table)
-            self.metric = metric or self.facts.get("metric")
-            self._check_metric(metric)
+    def __init__(self, path, choice, what):
+        read = tables.read_scores(path, what)
+        self.path, self.kind = path, read.kind
+        self._keys = list(read.kind.keys)
+        long = "run" in read.cells
+        self.facts = provenance.of_table(path, read.table, "long" if long else read.kind.name)
+        self.metric = choice.metric or "exact"
+        if "score" in read.cells:
+            self._check_metric(choice.metric)
+            self.metric = choice.metric or self.facts.get("metric")
+        cells = read.cells.rename(columns={self.metric: "score"})
+        self._chosen = _chosen(cells, self.kind, choice, path)
+        cells = cells[self._chosen(cells)]
+        self.runs = cells if long else None
+        self.cells = cells.groupby(self._keys, sort=False)["score"].mean().reset_index()
 
     def _check_metric(self, metric):
         known = self.facts.get("metric")
@@ -138,6 +148,37 @@ class _Table:
                 )
             )
 
+    def like(self, other):
+        """Another table's lines of the cells that are drawn, in their order; nan where none is."""
+        wanted = pd.MultiIndex.from_frame(self.cells[self._keys])
+        indexed = other[self._chosen(other)].set_index(self._keys)
+        return indexed.reindex(wanted if len(self._keys) > 1 else wanted.get_level_values(0))
+
+    def drawn(self, values):
+        """Values of the cells, in the order of ``cells``, as they are drawn; see Panel.change."""
+        frame = self.cells[self._keys].assign(value=np.asarray(values))
+        columns = "head" if self.kind == HEADS else "zone"
+        if self.kind == EVERY:
+            frame["layer"] = 1
+        grid = frame.pivot(index="layer", columns=columns, values="value")
+        grid = grid.sort_index(ascending=False)
+        label = "Masked zone"
+        if self.kind == HEADS:
+            label = "Head in which %s is masked" % self.cells["zone"].iloc[0].upper()
+        else:
+            grid = grid[sorted(grid, key=zone_order)]
+        grid.columns = pd.Index([str(name).upper() for name in grid], name=label)
+        grid.index = pd.Index(map(self._row_name, grid.index), name=_ROW_LABELS[self.kind])
+        return grid
+
+    def _row_name(self, layer):
+        if self.kind == EVERY:
+            return "all"
+        if self.kind != SPANS:
+            return str(layer)
+        (last,) = self.cells.loc[self.cells["layer"] == layer, "last_layer"].unique()
+        return "%d\N{EN DASH}%d" % (layer, last)
+
     def baselines(self, metric):
         """The baseline of each run, dict run -> percent; empty if they are not known."""
         try:
@@ -146,55 +187,47 @@ class _Table:
             return {}
 
 
-# The baseline -----------------------------------------------------------------------------------
+_ROW_LABELS = {MAP: "Layer", HEADS: "Layer", SPANS: "Layers masked together", EVERY: "Layers"}
 
 
-def _baseline(text, table, what):
-    """The baseline score that the user typed; a WARNING if the table is known to have another."""
-    try:
-        value = float(text)
-    except ValueError:
+def _chosen(cells, kind, choice, path):
+    """A function that tells of each line of a DataFrame whether its cell is drawn.
+
+    Raises:
+        UserError: the table holds several maps and the user chose none, or chose another.
+    """
+    if kind == HEADS:
+        zones = sorted(cells["zone"].unique(), key=zone_order)
+        zone = _the_one(zones, choice.zone and choice.zone.lower(), "--zone", "zones", path)
+        return lambda table: table["zone"] == zone
+    if kind == SPANS:
+        spans = sorted((1 + cells["last_layer"] - cells["layer"]).unique())
+        span = _the_one(spans, choice.span, "--span", "runs of so many layers", path)
+        return lambda table: 1 + table["last_layer"] - table["layer"] == span
+    return lambda table: np.ones(len(table), bool)
+
+
+def _the_one(there, chosen, flag, what, path):
+    listed = ", ".join(map(str, there))
+    if chosen is None and len(there) == 1:
+        return there[0]
+    if chosen is None:
+        raise UserError("%s: %s has the %s %s; choose one" % (flag, path, what, listed))
+    if chosen not in there:
         raise UserError(
-            "%s: %r is not a number; give the score of the unmasked run, such as 80.567, or a "
-            "results_significance.csv" % (what, text)
+            "%s: %s has the %s %s, and not %s" % (flag, path, what, listed or "(none)", chosen)
         )
-    if not 0 <= value <= 100 or math.isnan(value):
-        raise UserError("%s: %s is not a score from 0 to 100" % (what, text))
-    if 0 < value <= 1 < np.nanmax(table.scores.to_numpy()):
-        raise UserError(
-            "%s: %s looks like a fraction, and the table has percent; is it %.5g?"
-            % (what, text, 100 * value)
-        )
-    doubt = _other_score(value, table)
-    if doubt:
-        say("WARNING: %s: %s" % (what, doubt))
-    return value
+    return chosen
 
 
-def _other_score(value, table):
-    """Why a typed baseline does not belong to the table, or None."""
-    own, other = table.metric or "exact", "exact" if table.metric == "f1" else "f1"
-    known = {metric: list(table.baselines(metric).values()) for metric in (own, other)}
-    if not known[own] or abs(np.mean(known[own]) - value) <= _ROUNDING:
-        return None
-    text = tables.format_score(value)
-    right = tables.format_score(np.mean(known[own]))
-    if abs(np.mean(known[other]) - value) <= _ROUNDING:
-        return "%s is the %s of the unmasked reader, and %s holds %s, whose baseline is %s" % (
-            text,
-            METRIC_NAMES[other],
-            table.path,
-            METRIC_NAMES[own],
-            right,
-        )
-    return "%s is not the baseline of %s, which is %s" % (text, table.path, right)
+# Significance -----------------------------------------------------------------------------------
 
 
 def _significance(path, table, what):
     """The baseline score and the squares that are not significant, from get_results.py's table.
 
     Returns:
-        (float, bool DataFrame like ``differences``, the name of the test).
+        (float, bool DataFrame as drawn, the name of the test).
 
     Raises:
         UserError: no such file or table, or one of other scores than the table's.
@@ -204,25 +237,26 @@ def _significance(path, table, what):
             "%s: %s compares exact match, and %s holds F1; give the baseline's F1 as a number"
             % (what, path, table.path)
         )
-    long = tables.read_significance(path, what)
-    wide = long.set_index(["layer", "zone"])
-    order = dict(index=table.scores.index, columns=table.scores.columns)
-    scores = wide["score"].unstack().reindex(**order)
+    measured = tables.read_significance(path, table.kind, what)
+    own = table.like(measured)
     # Both files have three decimals.
-    if len(wide) != table.scores.size or not np.allclose(
-        scores, table.scores, rtol=0, atol=0.0011, equal_nan=True
-    ):
+    is_of_it = np.allclose(own["score"], table.cells["score"], rtol=0, atol=0.0011, equal_nan=True)
+    if not is_of_it or (table.kind == MAP and len(measured) != len(own)):
         raise UserError(
             "%s: %s does not hold the scores of %s; give the two files that one run of "
             "get_results.py --baseline wrote" % (what, path, table.path)
         )
-    unsure = (wide["significant"] == False).unstack().reindex(**order)  # noqa: E712 (nan is not)
-    return float(long["baseline"].iloc[0]), _as_drawn(unsure), _test_of(long)
+    is_unsure = own["significant"].to_numpy() == False  # noqa: E712 (an empty field is neither)
+    if len(own) < len(measured):  # then fewer tests are drawn than were corrected for
+        tested = own["p"].notna().to_numpy()
+        is_unsure[tested] = holm(own["p"][tested]) >= LEVEL
+    unsure = table.drawn(is_unsure).fillna(False).astype(bool)
+    return float(measured["baseline"].iloc[0]), unsure, _test_of(measured)
 
 
-def _test_of(long):
+def _test_of(measured):
     """Which test made a table: McNemar's follows from its counts of questions, Student's not."""
-    decoded = long.dropna(subset=["p"])
+    decoded = measured.dropna(subset=["p"])
     p_values = mcnemar_exact(decoded["broken"], decoded["mended"])
     return MCNEMAR if np.allclose(p_values, decoded["p"], rtol=1e-4, atol=0) else STUDENT
 
@@ -230,31 +264,32 @@ def _test_of(long):
 # Deviations over runs ---------------------------------------------------------------------------
 
 
-def _spread_of(table):
+def _spread_of(table, choice):
     """The standard deviations over runs of the change, if the runs' own baselines are known.
 
     Returns:
-        (DataFrame like table.scores, "change"), or of the score itself: (DataFrame, "score").
+        (DataFrame as drawn, "change"), or of the score itself: (DataFrame, "score").
 
     Raises:
         UserError: there is one run only, or there is no file of deviations that is the table's.
     """
+    if table.kind != MAP:
+        raise UserError("--std: deviations over runs are known of results.csv only")
     long_path = beside(table.path, "long")
-    runs, facts_of = table.runs, table
-    if runs is None and files.exists(long_path) and table.baselines("exact"):
-        facts_of = _Table(long_path, table.metric, "--std")
+    told = table
+    if table.runs is None and files.exists(long_path) and table.baselines("exact"):
+        long = Table(long_path, choice._replace(metric=table.metric), "--std")
         # Without facts it is not of the runs whose mean the table is.
-        runs = facts_of.runs if facts_of.facts else None
-    if runs is None:
-        return _std_beside(table), "score"
-    if runs["run"].nunique() < 2:
+        told = long if long.facts else table
+    if told.runs is None:
+        return table.drawn(_std_beside(table)), "score"
+    if told.runs["run"].nunique() < 2:
         raise UserError("--std: %s has one run only, and a deviation needs two" % table.path)
-    own = facts_of.baselines(table.metric or "exact")
-    metric = facts_of.metric
-    if set(own) != set(runs["run"]):
-        return tables.map_of(runs, metric)[1], "score"
-    changes = runs.assign(**{metric: runs[metric] - runs["run"].map(own)})
-    return tables.map_of(changes, metric)[1], "change"
+    own, what, runs = told.baselines(told.metric), "score", told.runs
+    if set(own) == set(runs["run"]):
+        runs, what = runs.assign(score=runs["score"] - runs["run"].map(own)), "change"
+    spread = runs.groupby(list(MAP.keys))["score"].std().reset_index()
+    return table.drawn(table.like(spread)["score"]), what
 
 
 def _std_beside(table):
@@ -264,15 +299,15 @@ def _std_beside(table):
             "--std: there is no %s beside %s; give get_results.py the folders of several runs"
             % (os.path.basename(path), table.path)
         )
-    spread = tables.read_results(path, "--std")
-    if spread.shape != table.scores.shape:
+    wide = tables.read_results(path, "--std")
+    if len(wide) != table.cells["layer"].nunique():
         raise UserError(
             "--std: %s has %d layers in place of %d; run get_results.py again"
-            % (path, len(spread), len(table.scores))
+            % (path, len(wide), table.cells["layer"].nunique())
         )
     known = table.facts.get("tables")
     if known:
-        is_old = known.get("std") != provenance.fingerprint(spread)
+        is_old = known.get("std") != provenance.fingerprint(wide)
     else:
         is_old = files.modified(path) < files.modified(table.path) - _SAME_TIME
     if is_old:
@@ -280,4 +315,5 @@ def _std_beside(table):
             "--std: %s is older than %s, of other runs perhaps; run get_results.py with the "
             "folders of all runs" % (path, table.path)
         )
-    return spread
+    long = wide.reset_index().melt("layer", var_name="zone", value_name="score")
+    return table.like(long)["score"]

@@ -4,11 +4,13 @@ This is the one place that lists such a folder; tables, warnings and report all 
 """
 
 import os
+import sys
 from typing import Dict, List, NamedTuple, Optional
 
 from common import files
 from common.command_line import UserError
 from common.progress import say
+from maps.kinds import EVERY, HEADS, MAP, SPANS, in_order, kind_of, zone_order
 from squad.metric import Scores, read_predictions
 from zones.cells import BASELINE, PREDICTIONS, Cell, cell_of_file, cells_of, file_name
 from zones.masks import ZONES
@@ -24,8 +26,6 @@ class Folder:
         path: the folder, as the user named it.
         cells: set of Cell, all that have a prediction file there; the baseline may be among them.
         num_layers: that of the files: the highest layer that any of them names, plus 1.
-        wanted, present, missing: the cells of the map, those with a file and those without one,
-            lists of Cell, layer by layer.
     """
 
     def __init__(self, path, what="prediction folder"):
@@ -38,21 +38,35 @@ class Folder:
             raise UserError("%s: there is no folder %s; check the path" % (what, path))
         if not files.is_directory(path):
             raise UserError("%s: %s is a file; name the folder it is in" % (what, path))
-        self.path, self._what = str(path), what
+        self.path = str(path)
         names = files.list_directory(path)
         cells = {cell_of_file(name) for name in names} - {None}
         # A layer may be written as 03 by hand; such a file is not the cell's.
         self.cells = {cell for cell in cells if file_name(PREDICTIONS, cell) in names}
-        layers = [cell.layer for cell in self.cells if cell.is_square]
-        if not layers:
+        if not self.cells - {BASELINE}:
             raise UserError(
                 "%s: %s holds no prediction file of a cell, such as %s; to decode them, run: "
                 "bash decode_squad.sh" % (what, path, file_name(PREDICTIONS, Cell(0, ZONES[0])))
             )
-        self.num_layers = 1 + max(layers)
-        self.wanted = cells_of(self.num_layers)
-        self.present = [cell for cell in self.wanted if cell in self.cells]
-        self.missing = [cell for cell in self.wanted if cell not in self.cells]
+        layers = [(cell.layer, cell.last_layer) for cell in self.cells]
+        self.num_layers = 1 + max((n for pair in layers for n in pair if n is not None), default=-1)
+
+    def map_cells(self, zones=ZONES):
+        """The cells of the map: all that are wanted, those there and those missing.
+
+        They are none if no single layer was decoded.
+
+        Returns:
+            three lists of Cell, layer by layer.
+        """
+        has_map = any(kind_of(cell) == MAP for cell in self.cells)
+        wanted = cells_of(self.num_layers, zones) if has_map else []
+        present = [cell for cell in wanted if cell in self.cells]
+        return wanted, present, [cell for cell in wanted if cell not in self.cells]
+
+    def cells_of_kind(self, kind):
+        """The cells of a kind that have a file, in the order of their table."""
+        return in_order(cell for cell in self.cells if kind_of(cell) == kind)
 
     def file(self, cell, kind=PREDICTIONS):
         """The path of a cell's file, whether it is there or not."""
@@ -65,10 +79,10 @@ class Folder:
 
     def lack(self, missing):
         """What is missing, and how to decode it: ``p2q, p2 in all layers are missing; ...``."""
-        zones = [zone for zone in ZONES if any(cell.zone == zone for cell in missing)]
-        to_run = "bash decode_squad.sh" + (
-            "" if len(zones) == len(ZONES) else " " + " ".join(zones)
-        )
+        zones = sorted({cell.zone for cell in missing}, key=zone_order)
+        to_run = "bash decode_squad.sh"
+        if zones != list(ZONES):
+            to_run += " " + " ".join(zones)
         return "%s: %s missing; to decode what is missing: %s" % (
             self.path,
             cells_text(missing, self.num_layers) + (" is" if len(missing) == 1 else " are"),
@@ -85,10 +99,9 @@ def named(names, most):
 def cells_text(cells, num_layers):
     """``p2q, p2 in all layers and q2 in layer 3``: single layers, which count from 1."""
     zones_of = {}
-    for zone in ZONES:
+    for zone in sorted({cell.zone for cell in cells}, key=zone_order):
         layers = tuple(sorted(cell.layer + 1 for cell in cells if cell.zone == zone))
-        if layers:
-            zones_of.setdefault(layers, []).append(zone)
+        zones_of.setdefault(layers, []).append(zone)
     return " and ".join(
         "%s in %s" % (", ".join(zones), _layers_text(layers, num_layers))
         for layers, zones in zones_of.items()
@@ -137,9 +150,10 @@ def read_answers(path, development, what="prediction file") -> Answers:
     """
     predictions = read_predictions(path, what)
     source = "%s: %s" % (what, path)
-    return Answers(
-        development.in_order(predictions, source), development.score(predictions, source)
-    )
+    scores = development.score(predictions, source)
+    # Most cells give most questions the same answers: one text in memory for all of them.
+    texts = map(sys.intern, development.in_order(predictions, source))
+    return Answers(list(texts), scores)
 
 
 class Run(NamedTuple):
@@ -158,20 +172,19 @@ class Run(NamedTuple):
     baseline_file: Optional[str]
 
 
-def read_run(folder, development, cells=None, baseline_file=None) -> Run:
-    """Reads and scores the cells of a folder, and the baseline.
+def read_run(folder, development, cells, baseline_file=None) -> Run:
+    """Reads and scores cells of a folder, and the baseline.
 
     Args:
         folder: Folder.
         development: see data_sets.development_set.
-        cells: the cells to read; by default all of the map that are there.
+        cells: the cells to read.
         baseline_file: the answers with nothing masked. By default those in the folder, if there
             are any; as nobody asked for them, a fault in them is a warning then.
 
     Raises:
         UserError: a file is not JSON, or does not fit the development set.
     """
-    cells = folder.present if cells is None else cells
     cells = {cell: read_answers(folder.file(cell), development) for cell in cells}
     if baseline_file:
         baseline = read_answers(baseline_file, development, "--baseline")
@@ -193,16 +206,20 @@ def run_name(path):
     return str(path).rstrip("/")
 
 
-def cells_of_all(folders, is_partial):
-    """The cells of the map that every folder has.
+def cells_of_all(folders, zones=ZONES, is_partial=False):
+    """The cells that every folder has.
 
     Args:
         folders: list of Folder.
-        is_partial: whether cells may be missing; then a NOTE says which.
+        zones: those of the map.
+        is_partial: whether cells of the map may be missing; then a NOTE says which.
+
+    Returns:
+        list of Cell, of all kinds.
 
     Raises:
-        UserError: a folder is named twice, the runs have different numbers of layers, or cells are
-            missing; the message says which and how to decode them.
+        UserError: a folder is named twice, the runs have different numbers of layers, or cells of
+            the map are missing; the message says which and how to decode them.
     """
     names = [run_name(folder.path) for folder in folders]
     for name in names:
@@ -216,14 +233,18 @@ def cells_of_all(folders, is_partial):
                 "runs of one model" % (first.path, first.num_layers, folder.path, folder.num_layers)
             )
     for folder in folders:
-        if folder.missing and not is_partial:
+        _, _, missing = folder.map_cells(zones)
+        if missing and not is_partial:
             raise UserError(
                 "prediction folder: %s; or add --partial, for a table with empty fields"
-                % folder.lack(folder.missing)
+                % folder.lack(missing)
             )
-        if folder.missing:
-            say("NOTE: " + folder.lack(folder.missing))
-    return [c for c in first.wanted if all(c in folder.cells for folder in folders)]
+        if missing:
+            say("NOTE: " + folder.lack(missing))
+    there = [first.map_cells(zones)[1], *map(first.cells_of_kind, (HEADS, SPANS, EVERY))]
+    return [
+        cell for cells in there for cell in cells if all(cell in folder.cells for folder in folders)
+    ]
 
 
 def baselines_of(folders, given):

@@ -14,7 +14,7 @@ from common import files
 from common.command_line import UserError
 
 _WRITER = "get_results.py"
-_OTHER_TABLES = re.compile(r"_(long|std|significance)$")
+_OTHER_TABLES = re.compile(r"(_long|_std|(_heads|_spans|_every)?(_significance)?)$")
 
 
 def path_of(table_path):

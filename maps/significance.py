@@ -12,7 +12,8 @@ import pandas as pd
 from scipy.stats import binom
 from scipy.stats import t as student
 
-from maps.tables import SIGNIFICANCE
+from maps.kinds import key_of, kind_of
+from maps.tables import MEASURED
 
 # The standard normal quantile of a two-sided 95 % interval.
 _Z = 1.959963984540054
@@ -147,7 +148,8 @@ def table_of_run(baseline_right, cells_right) -> pd.DataFrame:
         cells_right: dict Cell -> the same of a masked reader.
 
     Returns:
-        DataFrame with the columns SIGNIFICANCE, layer by layer; ``significant`` is bool.
+        DataFrame with the keys of the cells' kind and the columns MEASURED; ``significant`` is
+        bool. The cells are of one kind.
     """
     result = compare(baseline_right, np.stack(list(cells_right.values())))
     return _table(
@@ -173,7 +175,7 @@ def table_of_runs(baselines_right, cells_right) -> pd.DataFrame:
         as table_of_run.
     """
     tables = [table_of_run(*pair) for pair in zip(baselines_right, cells_right)]
-    columns = {name: np.stack([table[name] for table in tables]) for name in SIGNIFICANCE[2:9]}
+    columns = {name: np.stack([table[name] for table in tables]) for name in MEASURED[:7]}
     change, deviation = columns["change"].mean(0), columns["change"].std(0, ddof=1)
     error, freedom = deviation / np.sqrt(len(tables)), len(tables) - 1
     margin = student.ppf(0.975, freedom) * error
@@ -196,6 +198,6 @@ def table_of_runs(baselines_right, cells_right) -> pd.DataFrame:
 def _table(cells, p_value, **columns):
     corrected = holm(p_value)
     columns.update(p=p_value, p_holm=corrected, significant=corrected < LEVEL)
-    columns["layer"] = [cell.layer + 1 for cell in cells]
-    columns["zone"] = [cell.zone for cell in cells]
-    return pd.DataFrame(columns, columns=list(SIGNIFICANCE))
+    keys = kind_of(next(iter(cells))).keys
+    columns.update(zip(keys, zip(*map(key_of, cells))))
+    return pd.DataFrame(columns, columns=[*keys, *MEASURED])

@@ -5,7 +5,14 @@
     results_long.csv           a line for each run and cell: both scores
     results_significance.csv   a line for each cell: how it differs from the baseline
 
-Layers count from 1 there.
+and, of cells that have no place in such a map, both scores of each, the mean over runs (and
+results_heads_significance.csv, and so on)::
+
+    results_heads.csv          layer,head,zone,exact,f1
+    results_spans.csv          layer,last_layer,zone,exact,f1
+    results_every.csv          zone,exact,f1
+
+Layers and heads count from 1 there.
 """
 
 import csv
@@ -18,14 +25,15 @@ import pandas as pd
 
 from common import files
 from common.command_line import UserError
+from maps.kinds import KINDS, MAP, key_of, zone_order
 from maps.predictions import named, run_name
-from zones.masks import ZONES
+from zones.masks import OFFERED_ZONES, ZONES
 
 RESULTS = ("layer",) + ZONES
-LONG = ("run", "layer", "zone", "exact", "f1")
-SIGNIFICANCE = (
-    "layer",
-    "zone",
+SCORES = ("exact", "f1")
+LONG = ("run",) + MAP.keys + SCORES
+# How a cell differs from the baseline, behind the columns that say which cell it is.
+MEASURED = (
     "baseline",
     "score",
     "change",
@@ -83,7 +91,7 @@ def _whole(lowest, highest):
 
 
 def _zone(text):
-    return ZONES[ZONES.index(text.lower())]
+    return OFFERED_ZONES[OFFERED_ZONES.index(text.lower())]
 
 
 def _yes_or_no(text):
@@ -104,18 +112,20 @@ _SCORE = _Column("a score from 0 to 100", _decimal(0, 100), "{:.3f}".format)
 _POINTS = _Column("a change from -100 to 100", _decimal(-100, 100), "{:.3f}".format)
 _CHANCE = _Column("a probability", _decimal(0, 1), "{:.6g}".format)
 _COUNT = _Column("a number of questions", _whole(0, 10**12), _whole_text)
+_NUMBER = _Column(
+    "a %s; they are numbered 1, 2, 3", _whole(1, _MOST_LAYERS), _whole_text, is_key=True
+)
 _COLUMNS = {
     "run": _Column("a name", str, str, is_key=True),
-    "layer": _Column(
-        "a layer; they are numbered 1, 2, 3", _whole(1, _MOST_LAYERS), _whole_text, is_key=True
-    ),
-    "zone": _Column("one of the zones " + ", ".join(ZONES), _zone, str, is_key=True),
+    **dict.fromkeys(("layer", "last_layer"), _NUMBER._replace(kind=_NUMBER.kind % "layer")),
+    "head": _NUMBER._replace(kind=_NUMBER.kind % "head"),
+    "zone": _Column("one of the zones " + ", ".join(OFFERED_ZONES), _zone, str, is_key=True),
     **dict.fromkeys(("baseline", "score", "exact", "f1"), _SCORE),
     **dict.fromkeys(("change", "low", "high"), _POINTS),
     **dict.fromkeys(("broken", "mended"), _COUNT),
     **dict.fromkeys(("p", "p_holm"), _CHANCE),
     "significant": _Column("1 or 0", _yes_or_no, _whole_text),
-    **dict.fromkeys(ZONES, _SCORE._replace(write=format_score)),
+    **dict.fromkeys(OFFERED_ZONES, _SCORE._replace(write=format_score)),
 }
 
 
@@ -139,7 +149,7 @@ def _read(path, what, forms):
     Args:
         path: the file.
         what: what to call it in an error.
-        forms: dict tuple of column names -> the command that writes such a table.
+        forms: names of forms (see _form_of), one of which it must have.
 
     Returns:
         DataFrame with these columns, nan where a field is empty; its index is the line in the file.
@@ -156,25 +166,54 @@ def _read(path, what, forms):
         header = _names(next(rows, []))
         if header[:1] == ("sep=",):  # Excel's own first line
             header = _names(next(rows, []))
-        if header not in forms:
-            columns, command = next(iter(forms.items()))
-            is_ours = header in (RESULTS, LONG, SIGNIFICANCE)
-            raise UserError(
-                "%s: the first line is %r, not %r; give %s that %s wrote"
-                % (
-                    where,
-                    separator.join(header)[:80],
-                    ",".join(columns),
-                    "the other table" if is_ours else "a file",
-                    command,
-                )
-            )
+        _check_form(header, forms, where, separator)
         for row in rows:
             if any(field.strip() for field in row):
                 found[rows.line_num] = _values(header, row, "%s, line %d" % (where, rows.line_num))
     except csv.Error as error:
         raise UserError("%s, line %d: not a table (%s)" % (where, rows.line_num, error))
     return pd.DataFrame.from_dict(found, orient="index", columns=list(header))
+
+
+_WRITERS = {"significance": "get_results.py --baseline"}
+
+
+def _columns_of(form):
+    """The columns of a form: ``results``, ``long``, ``heads``, ``heads significance``, ..."""
+    if form in ("results", "long"):
+        return RESULTS if form == "results" else LONG
+    name, *rest = form.split(" ") if form != "significance" else ("", form)
+    (keys,) = (kind.keys for kind in KINDS if kind.name == name)
+    return keys + (MEASURED if rest else SCORES)
+
+
+_FORMS = ("results", "long", "significance") + tuple(
+    name + ending for name in ("heads", "spans", "every") for ending in ("", " significance")
+)
+
+
+def _form_of(header):
+    """The form of the table that begins with these names, or None."""
+    further = header[len(RESULTS) :]
+    if header[: len(RESULTS)] == RESULTS and set(further) <= set(OFFERED_ZONES) - set(ZONES):
+        return "results"
+    return next((form for form in _FORMS if _columns_of(form) == header), None)
+
+
+def _check_form(header, forms, where, separator):
+    form = _form_of(header)
+    if form in forms and len(set(header)) == len(header):
+        return
+    raise UserError(
+        "%s: the first line is %r, not %r; give %s that %s wrote"
+        % (
+            where,
+            separator.join(header)[:80],
+            ",".join(_columns_of(forms[0])),
+            "the other table" if form else "a file",
+            _WRITERS.get(forms[0].split(" ")[-1], "get_results.py"),
+        )
+    )
 
 
 def _separator(text):
@@ -223,19 +262,24 @@ def percent(values):
     return 100.0 * sum(values.tolist()) / len(values)
 
 
-def scores_of(runs) -> pd.DataFrame:
-    """Both scores of every run and cell in percent: the columns LONG; nan for a missing cell.
+def scores_of(runs, kind, cells) -> pd.DataFrame:
+    """Both scores of every run and cell in percent; nan where a run lacks a cell.
 
     Args:
         runs: list of predictions.Run.
+        kind: Kind of the cells.
+        cells: list of Cell.
+
+    Returns:
+        DataFrame with the columns ``run``, the kind's keys, ``exact``, ``f1``.
     """
     return pd.DataFrame(
         [
-            (run_name(run.folder.path), cell.layer + 1, cell.zone, *_both(run.cells.get(cell)))
+            (run_name(run.folder.path), *key_of(cell), *_both(run.cells.get(cell)))
             for run in runs
-            for cell in run.folder.wanted
+            for cell in cells
         ],
-        columns=list(LONG),
+        columns=["run", *kind.keys, *SCORES],
     )
 
 
@@ -253,13 +297,14 @@ def map_of(scores, metric="exact"):
     Returns:
         two DataFrames of float64: a row for each layer (index ``layer``), a column for each zone.
     """
+    zones = sorted(scores["zone"].unique(), key=zone_order)
     cells = scores.groupby(["layer", "zone"])[metric]
-    mean, deviation = (values.unstack()[list(ZONES)] for values in (cells.mean(), cells.std()))
+    mean, deviation = (values.unstack()[zones] for values in (cells.mean(), cells.std()))
     return mean, deviation
 
 
 def write_long(path, scores, what="results file"):
-    """Writes the scores of every run and cell.
+    """Writes the scores of every run and cell of the map.
 
     Raises:
         UserError: the file cannot be written.
@@ -273,7 +318,26 @@ def write_results(path, table, what="results file"):
     Raises:
         UserError: the file cannot be written.
     """
-    _write(path, table.reset_index()[list(RESULTS)], what)
+    _write(path, table.reset_index(), what)
+
+
+def write_scores(path, scores, kind, what="results file"):
+    """Writes the mean over runs of both scores of cells that are not of the map.
+
+    Args:
+        path: the file.
+        scores: DataFrame as scores_of gives it.
+        kind: Kind of the cells.
+
+    Returns:
+        the DataFrame that was written.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    table = scores.groupby(list(kind.keys), sort=False)[list(SCORES)].mean().reset_index()
+    _write(path, table, what)
+    return table
 
 
 def read_results(path, what="results file") -> pd.DataFrame:
@@ -285,8 +349,7 @@ def read_results(path, what="results file") -> pd.DataFrame:
     Raises:
         UserError: no such table, or layers are missing or repeated; the message says which.
     """
-    table = _read(path, what, {RESULTS: "get_results.py"})
-    return _by_layer(table, "%s: %s" % (what, path))
+    return _by_layer(_read(path, what, ["results"]), "%s: %s" % (what, path))
 
 
 def _by_layer(table, where):
@@ -308,86 +371,109 @@ def _by_layer(table, where):
     return table.set_index("layer").sort_index()
 
 
-def is_long(table):
-    """Whether a table that read_any gave is results_long.csv."""
-    return tuple(table.columns) == LONG
+class Scores(NamedTuple):
+    """A table of scores in any form.
+
+    Attributes:
+        kind: Kind of its cells.
+        cells: DataFrame, a line for each run and cell: the kind's keys and the scores: ``exact``
+            and ``f1``, or ``score`` of results.csv, whose metric only others can tell. If it tells
+            runs apart, ``run``, too.
+        table: what its provenance is about, as provenance.write took it.
+    """
+
+    kind: NamedTuple
+    cells: pd.DataFrame
+    table: pd.DataFrame
 
 
-def read_any(path, what="results file") -> pd.DataFrame:
-    """Reads results.csv as read_results does, or results_long.csv.
-
-    Returns:
-        DataFrame as map_of gives it, or with the columns LONG.
+def read_scores(path, what="results file") -> Scores:
+    """Reads results.csv, results_long.csv, results_heads.csv, results_spans.csv, results_every.csv.
 
     Raises:
         UserError: no such table, or one in which cells are missing or repeated.
     """
-    table = _read(path, what, {RESULTS: "get_results.py", LONG: "get_results.py"})
+    table = _read(path, what, ["results", "long", "heads", "spans", "every"])
     where = "%s: %s" % (what, path)
-    if not is_long(table):
-        return _by_layer(table, where)
+    form = _form_of(tuple(table.columns))
+    if form == "results":
+        table = _by_layer(table, where)
+        cells = table.reset_index().melt("layer", var_name="zone", value_name="score")
+        return Scores(MAP, cells, table)
+    if form != "long":
+        (kind,) = (kind for kind in KINDS if kind.name == form)
+        _check_unique(table, list(kind.keys), where)
+        return Scores(kind, table.reset_index(drop=True), table.reset_index(drop=True))
     for _, cells in table.groupby("run"):
         _check_cells(cells, where)
-    if table.empty or table.groupby(["layer", "zone"]).size().nunique() > 1:
+    if table.empty or table.groupby(list(MAP.keys)).size().nunique() > 1:
         raise UserError(
             "%s does not have each cell once for each run; run get_results.py again" % where
         )
-    return table.reset_index(drop=True)
+    return Scores(MAP, table.reset_index(drop=True), table.reset_index(drop=True))
 
 
 # Significance -----------------------------------------------------------------------------------
 
 
-def write_significance(path, table, what="significance file"):
+def write_significance(path, table, kind=MAP, what="significance file"):
     """Writes a table as significance.table_of_run gives it.
 
     Raises:
         UserError: the file cannot be written.
     """
-    _write(path, table[list(SIGNIFICANCE)], what)
+    _write(path, table[list(kind.keys + MEASURED)], what)
 
 
-def read_significance(path, what="significance file") -> pd.DataFrame:
+def read_significance(path, kind=MAP, what="significance file") -> pd.DataFrame:
     """Reads a table that write_significance wrote.
 
     Returns:
-        DataFrame with the columns SIGNIFICANCE, layer by layer in the order of ZONES;
-        ``significant`` is bool.
+        DataFrame with the kind's keys and the columns MEASURED; ``significant`` is bool.
 
     Raises:
         UserError: no such table; cells missing or repeated; several baselines.
     """
     where = "%s: %s" % (what, path)
-    table = _read(path, what, {SIGNIFICANCE: "get_results.py --baseline"})
-    _check_cells(table, where)
+    table = _read(path, what, [(kind.name + " significance").strip()])
+    if kind == MAP:
+        _check_cells(table, where)
+    _check_unique(table, list(kind.keys), where)
     if table["baseline"].nunique() > 1:
         raise UserError("%s: its rows have different baselines; write it again" % where)
-    order = table["zone"].map(ZONES.index)
-    table = table.assign(order=order).sort_values(["layer", "order"]).drop(columns="order")
-    return table.reset_index(drop=True)
+    order = table.assign(zone=table["zone"].map(zone_order)).sort_values(list(kind.keys)).index
+    return table.loc[order].reset_index(drop=True)
 
 
 def with_all_cells(table, cells):
-    """A table of significance with a row for each cell: empty, but for the baseline, if missing."""
-    keys = [(cell.layer + 1, cell.zone) for cell in cells]
-    whole = table.set_index(["layer", "zone"]).reindex(keys).reset_index()
-    return whole.assign(baseline=table["baseline"].iloc[0])[list(SIGNIFICANCE)]
+    """A table of significance with a row for each cell: empty, but for the baseline, if missing.
+
+    Args:
+        table: DataFrame as significance.table_of_run gives it.
+        cells: list of Cell, of the map.
+    """
+    keys = list(map(key_of, cells))
+    whole = table.set_index(list(MAP.keys)).reindex(keys).reset_index()
+    return whole.assign(baseline=table["baseline"].iloc[0])
+
+
+def _check_unique(table, keys, where):
+    twice = table[table.duplicated(keys)]
+    if len(twice):
+        *numbers, zone = zip(keys, twice[keys].iloc[0])
+        cell = " ".join(["%s %d" % pair for pair in numbers] + [zone[1]])
+        raise UserError(
+            "%s, line %d: %s stands there twice; write it again" % (where, twice.index[0], cell)
+        )
 
 
 def _check_cells(table, where):
     """Raises UserError unless there is a row for each cell of so many layers, and one only."""
-    twice = table[table.duplicated(["layer", "zone"])]
-    if len(twice):
-        raise UserError(
-            "%s, line %d: layer %d %s stands there twice; write it again"
-            % (where, twice.index[0], *twice[["layer", "zone"]].iloc[0])
-        )
+    _check_unique(table, list(MAP.keys), where)
     layers = range(1, 1 + (1 if table.empty else table["layer"].max()))
+    zones = list(ZONES) + sorted(set(table["zone"]) - set(ZONES), key=zone_order)
     there = set(zip(table["layer"], table["zone"]))
-    missing = ["layer %d %s" % cell for cell in _product(layers) if cell not in there]
+    wanted = [(layer, zone) for layer in layers for zone in zones]
+    missing = ["layer %d %s" % cell for cell in wanted if cell not in there]
     if missing:
         raise UserError("%s lacks %s; write it again" % (where, named(missing, _MOST_NAMED)))
-
-
-def _product(layers):
-    return [(layer, zone) for layer in layers for zone in ZONES]

@@ -229,7 +229,8 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
     development = data_sets.development_set(data_file, data_set)
     passages, questions = as_shown(development.questions)
     baseline = read_answers(baseline_file, development, "baseline file")
-    cells = {cell: read_answers(folder.file(cell), development) for cell in folder.present}
+    wanted, present, missing = folder.map_cells()
+    cells = {cell: read_answers(folder.file(cell), development) for cell in present}
 
     def lists_of(cell):
         if cell == BASELINE:
@@ -250,18 +251,18 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
         },
         "layers": folder.num_layers,
         "zones": list(ZONES),
-        "missing": [file_name(PREDICTIONS, cell) for cell in folder.missing],
+        "missing": [file_name(PREDICTIONS, cell) for cell in missing],
         "groups": [
             {
                 "label": group.label,
                 "size": int(group.members.sum()),
                 "right": int(is_right[group.members].sum()),
                 "rule": group.rule,
-                "map": _map_of(group, baseline, cells, folder.wanted),
+                "map": _map_of(group, baseline, cells, wanted),
             }
             for group in groups
         ],
-        "cells": [changes.get(cell) for cell in folder.wanted],
+        "cells": [changes.get(cell) for cell in wanted],
         "passages": passages,
         "questions": {
             **_as_columns(questions),

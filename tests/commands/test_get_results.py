@@ -93,7 +93,8 @@ def test_f1(folder, capsys):
 def test_other_files_do_not_count(folder):
     get_results.main(argv(folder))
     before = (folder.parent / "results.csv").read_bytes()
-    for cell in (BASELINE, Cell(0, "union"), Cell(None, "q2"), Cell(None, "union")):
+    write(folder / file_name(PREDICTIONS, BASELINE), "not even JSON")
+    for cell in (Cell(0, "union"), Cell(None, "q2", head=1), Cell(0, "q2", last_layer=1, head=2)):
         write(folder / file_name(PREDICTIONS, cell), "not even JSON")
         write(folder / file_name(NBEST, cell), "not even JSON")
     for name in ("predictions_layer01_q2.json", "predictions_layer9_q3.json", "notes.txt"):

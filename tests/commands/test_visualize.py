@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import visualize_att_zone
-from maps.figure import map_figure
+from maps.figure import maps_figure
+from maps.panels import Panel
 from maps.tables import read_results
 from tests.support.refusals import refusal
 from zones.masks import ZONES
@@ -26,7 +27,10 @@ def table(num_layers=3, **columns):
 
 def drawn(results, **options):
     """A figure, drawn; its map's axes; and the mesh of squares there."""
-    figure = map_figure(results, BASELINE, **options)
+    title = options.pop("title", None)
+    change = (results - BASELINE).rename(columns=str.upper)[::-1]
+    change = change.rename_axis(index="Layer", columns="Masked zone")
+    figure = maps_figure([Panel(change, title)], **options)
     figure.canvas.draw()
     axes = figure.axes[0]
     return figure, axes, axes.collections[0]
@@ -48,7 +52,7 @@ def labels(texts):
 
 @pytest.fixture
 def results_file(tmp_path):
-    rows = ["1,78.344,80.539,80.482,79.991,66.982", "2,80.028,80.114,83,80.388,76.424"]
+    rows = ["1,78.344,80.539,80.482,79.991,66.982", "2,80.028,80.567,83,80.388,76.424"]
     path = tmp_path / "results.csv"
     path.write_text("\n".join([HEADER, *rows, ""]))
     return path

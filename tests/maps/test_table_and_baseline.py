@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -70,8 +71,8 @@ def test_a_baseline_of_another_score_or_table(root, capsys):
     collect(root, "a")
     _, err = draw(root, capsys, "results.csv", "%.3f" % f1)
     assert err == (
-        "WARNING: baseline: 80 is the F1 of the unmasked reader, and %s holds Exact match, whose "
-        "baseline is 75\n" % (root / "results.csv")
+        "WARNING: baseline: 80.000 is the F1 of the unmasked reader, and %s holds exact match, "
+        "whose baseline is 75\n" % (root / "results.csv")
     )
     _, err = draw(root, capsys, "results.csv", "80.567")
     assert err.startswith("WARNING: baseline: 80.567 is not the baseline of %s" % root)
@@ -93,6 +94,54 @@ def test_the_metric_of_a_table_cannot_be_another(root, capsys):
     argv = [root / "em.csv", 75, root / "map.pdf", "--side-by-side", root / "results.csv"]
     line = refusal(capsys, visualize_att_zone.main, *argv, "--other-baseline", 80)
     assert "have another score each (Exact match and F1)" in line
+
+
+def test_a_prediction_folder_in_place_of_the_number(root, capsys, monkeypatch):
+    collect(root, "a")
+    wanted = "\N{MINUS SIGN}2.5"  # 29 of 40 in place of 30
+    texts, err = draw(root, capsys, "results.csv", root / "a", "--annot")
+    assert wanted in texts and err == ""
+    # A folder that was not among the runs is scored.
+    texts, err = draw(root, capsys, "results.csv", root / "c", "--annot")
+    assert "\N{MINUS SIGN}15.0" in texts and "87.5 is not the baseline" not in texts
+    assert err.startswith("WARNING: baseline: %s is not the baseline" % (root / "c"))
+    # So is one of a table that nothing is known of.
+    (root / "results.json").unlink()
+    argv = [root / "results.csv", root / "a", root / "map.pdf"]
+    monkeypatch.chdir(root)
+    line = refusal(capsys, visualize_att_zone.main, *argv)
+    assert "there is no squad/dev-v1.1.json; name them with --data-file" in line
+    data = ["--data-file", root / "dev.json"]
+    assert wanted in draw(root, capsys, "results.csv", root / "a", "--annot", *data)[0]
+    (root / "a" / "predictions.json").unlink()
+    assert "has no predictions.json" in refusal(capsys, visualize_att_zone.main, *argv, *data)
+
+
+def test_the_last_layer_gives_a_wrong_baseline_away(root, capsys, shared):
+    collect(root, "a")
+    (root / "results.json").unlink()
+    _, err = draw(root, capsys, "results.csv", "80.567")
+    assert err == (
+        "WARNING: baseline: in the last layer of %s, q2 75 should equal the baseline 80.567, for "
+        "masking there changes no row of the passage; is it the baseline of another table, or the "
+        "table of another reader?\n" % (root / "results.csv")
+    )
+    for number, baseline in ((1, "80.567"), (2, "80.901")):
+        shutil.copy(str(shared / "tables" / ("table%d.csv" % number)), str(root / "t.csv"))
+        assert draw(root, capsys, "t.csv", baseline)[1] == ""
+        assert "q2 80" in draw(root, capsys, "t.csv", "80.7")[1]
+    assert draw(root, capsys, "t.csv", "80.9")[1] == ""  # rounded to what was typed
+
+
+def test_the_last_layer_of_another_reader(root, capsys):
+    """The folder's own baseline, and files of two readers beside it."""
+    for zone in ("q2", "q2p"):
+        path = "predictions_layer1_%s.json" % zone
+        shutil.copy(str(root / "c" / path), str(root / "a" / path))
+    collect(root, "a", "--baseline", root / "a" / "predictions.json")
+    wanted = "q2 87.5 and q2p 87.5 should equal the baseline 75"
+    assert wanted in draw(root, capsys, "results.csv", root / "a")[1]
+    assert wanted in draw(root, capsys, "results.csv", "results_significance.csv")[1]
 
 
 # Deviations and tests ---------------------------------------------------------------------------

@@ -1,0 +1,61 @@
+"""The kinds of cells: each has a table and a figure of its own.
+
+In tables layers and heads count from 1, in flags and file names from 0.
+"""
+
+from typing import NamedTuple, Tuple
+
+from zones.masks import OFFERED_ZONES
+
+
+class Kind(NamedTuple):
+    """Cells that belong in one table.
+
+    Attributes:
+        name: the ending of the table's file: results_heads.csv; none for the map itself.
+        keys: the columns that say which cell a line is about.
+        title: what it is called in messages.
+    """
+
+    name: str
+    keys: Tuple[str, ...]
+    title: str
+
+
+MAP = Kind("", ("layer", "zone"), "single layers")
+HEADS = Kind("heads", ("layer", "head", "zone"), "single heads")
+SPANS = Kind("spans", ("layer", "last_layer", "zone"), "runs of layers")
+EVERY = Kind("every", ("zone",), "every layer at once")
+KINDS = (MAP, HEADS, SPANS, EVERY)
+
+
+def kind_of(cell):
+    """The kind of a cell; None for the baseline, and for one head in several layers."""
+    if cell.zone is None:
+        return None
+    if cell.head is not None:
+        return HEADS if cell.is_of_one_layer else None
+    if cell.layer is None:
+        return EVERY
+    return MAP if cell.is_square else SPANS
+
+
+def key_of(cell):
+    """What stands in the columns ``keys`` of the cell's kind: a tuple."""
+    numbers = {"layer": cell.layer, "last_layer": cell.last_layer, "head": cell.head}
+    return tuple(cell.zone if key == "zone" else numbers[key] + 1 for key in kind_of(cell).keys)
+
+
+def zone_order(zone):
+    """Where a zone stands among others."""
+    return OFFERED_ZONES.index(zone) if zone in OFFERED_ZONES else len(OFFERED_ZONES)
+
+
+def in_order(cells):
+    """Cells of one kind in the order of their table: by layers and heads, then by zones."""
+
+    def place(cell):
+        *numbers, zone = key_of(cell)
+        return (*numbers, zone_order(zone))
+
+    return sorted(cells, key=place)
