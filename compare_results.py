@@ -30,7 +30,7 @@ def compare(first, second):
         variation.
     """
     rows = {}
-    for zone in first:
+    for zone in [zone for zone in first if zone in second]:
         differences = (second[zone] - first[zone]).dropna()
         if len(differences) > 1:
             layer = differences.abs().idxmax()

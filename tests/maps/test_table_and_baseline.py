@@ -234,7 +234,7 @@ def test_titles_in_other_scripts(root, capsys, ending):
     title = "\u6ce8\u610f\u529b\u533a\u57df \u1230"  # Chinese, and a sign of Amharic
     argv = [str(root / "results.csv"), "75", str(root / ("map." + ending)), "--title", title]
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         visualize_att_zone.main(argv)
     lines = capsys.readouterr().err.splitlines()
     missing = fonts.missing_in(title)
