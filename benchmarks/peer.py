@@ -109,6 +109,7 @@ def training_step(hidden, layers):
     optimizer = torch.optim.AdamW(weights, lr=1e-5, weight_decay=0.01)
 
     def step(x):
+        """Trains on one batch."""
         none = torch.zeros(1, 1, x.shape[1], x.shape[1])
         for layer in layers:
             x = functional.dropout(layer(x, none), 0.1)

@@ -157,6 +157,16 @@ def needed_flops(config, arguments, data):
     return sweep, sum(flops.single_run(config, length) for length in lengths), lengths
 
 
+def seconds_of_single_run(run, count, config):
+    """The mean over some cells of the middle layer; ``run`` is that of measure."""
+    layer, seconds = config.num_hidden_layers // 2, 0.0
+    for number in range(count):
+        zone = ZONES[number % len(ZONES)]
+        mask = ["--mask_zone=%s" % zone, "--mask_layer=%d" % layer]
+        seconds += run("single-%s" % zone, "--do_predict=True", *mask).wall
+    return seconds / count
+
+
 def measure(arguments, folder, model, data, cores, config):
     """One row of the table, as a dict."""
 
@@ -209,17 +219,7 @@ def measure(arguments, folder, model, data, cores, config):
         row["mixed precision s"] = mixed
         row["mixed: times faster"] = whole.wall / mixed
     if arguments.single_runs:
-        middle = config.num_hidden_layers // 2
-        single = 0.0
-        for number in range(arguments.single_runs):
-            zone = ZONES[number % len(ZONES)]
-            single += run(
-                "single-%s" % zone,
-                "--do_predict=True",
-                "--mask_zone=%s" % zone,
-                "--mask_layer=%d" % middle,
-            ).wall
-        row["single runs s"] = single / arguments.single_runs * num_cells
+        row["single runs s"] = num_cells * seconds_of_single_run(run, arguments.single_runs, config)
         row["times faster"] = row["single runs s"] / whole.wall
         row["single TFLOP"] = single_flops * num_cells / 1e12
     return row
