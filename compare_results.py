@@ -1,5 +1,7 @@
 """Compares two maps zone by zone, such as those of one run and of the mean over five."""
 
+import common.environment  # noqa: F401
+
 import pandas as pd
 
 from common import command_line

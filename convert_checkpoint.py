@@ -5,6 +5,8 @@ other way round, ``[out, in]``. Every tensor is accounted for: taken, left out o
 as unknown or missing.
 """
 
+import common.environment  # noqa: F401
+
 import os
 
 # TensorFlow reads this once, when it is loaded: show its errors, not its notes.

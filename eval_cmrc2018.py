@@ -3,6 +3,8 @@
 How one answer is scored stands in cmrc2018/metric.py.
 """
 
+import common.environment  # noqa: F401
+
 import json
 
 from cmrc2018.metric import evaluation

@@ -3,6 +3,8 @@
 How answers are scored stands in squad/metric.py, what "no answer" adds in squad/no_answer.py.
 """
 
+import common.environment  # noqa: F401
+
 import json
 import math
 import sys

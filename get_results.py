@@ -3,6 +3,8 @@
 Several runs give their mean, and a baseline gives each cell's significance beside it.
 """
 
+import common.environment  # noqa: F401
+
 from common import command_line, files
 from common.command_line import UserError
 from common.progress import counted, say

@@ -3,6 +3,8 @@
 What the page holds is gathered in maps/report/contents.py; how it looks stands beside it.
 """
 
+import common.environment  # noqa: F401
+
 from common import command_line, files
 from maps.report import contents, page
 from spans import data_sets

@@ -19,6 +19,8 @@ train_squad.sh and decode_squad.sh type these for you; train_cmrc2018.sh and dec
 so with --dataset=cmrc2018.
 """
 
+import common.environment  # noqa: F401
+
 import os
 
 # TensorFlow reads this once, when it is loaded: show its errors, not its notes.

@@ -1,5 +1,7 @@
 """results.csv -> the map: how much each layer needs each attention zone, as a heatmap."""
 
+import common.environment  # noqa: F401
+
 from common import command_line, files
 from common.command_line import UserError
 from common.progress import say

@@ -1,0 +1,1 @@
+import common.environment  # noqa: F401
