@@ -121,7 +121,7 @@ class _Collected:
 
     def add(self, question):
         """Makes the Example of a question that is to be decoded."""
-        if question.lists_answers:
+        if question.lists_answers or question.is_impossible:
             # What they could not be scored by should show now, not after hours of decoding.
             self.unanswerable += question.is_unanswerable
         self.examples.append(Example(*self._common(question)))

@@ -227,6 +227,8 @@ class Question:
 
     def answers(self):
         """The gold answers, a list of Answer, in the order of the file; may be empty."""
+        if self.is_impossible and not self.lists_answers:
+            return []
         self._node.field("answers")
         return self._node.form.answers_of(self._node)
 
@@ -243,7 +245,8 @@ class Question:
     @property
     def is_unanswerable(self):
         """Whether it is marked so, or none of its answers, if any, has a visible character."""
-        return self.is_impossible or not any(answer.trimmed().text for answer in self.answers())
+        has_answer = any(answer.trimmed().text for answer in self.answers())
+        return self.is_impossible or not has_answer
 
 
 def open_file(path, what="data file"):

@@ -187,6 +187,7 @@ NO_ANSWER = {
     "not impossible": {"answers": [], "is_impossible": False},
     "null": {"answers": [], "is_impossible": None},
     "impossible": {"answers": [], "is_impossible": True},
+    "impossible, not listed": {"is_impossible": True},
     "columns": {"answers": {"text": [], "answer_start": []}},
     "plausible": {"answers": [], "is_impossible": True, "plausible_answers": [{"text": "46"}]},
 }
