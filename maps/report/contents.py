@@ -14,11 +14,11 @@ from common import files
 from common.command_line import UserError
 from common.progress import say
 from maps.predictions import Folder, read_answers
+from maps.report.grids import grids_of, name_of
 from maps.report.questions import QUESTION_WORDS, Question, as_shown, question_word
 from maps.significance import compare, holm
 from spans import data_sets
 from zones.cells import BASELINE, NBEST, PREDICTIONS, file_name
-from zones.masks import ZONES
 
 # A mask's change of confidence is stored in thousandths.
 _CONFIDENCE_UNITS = 1000
@@ -184,28 +184,43 @@ def groups_of(questions: List[Question]):
     return [group for group in groups if group.members.any()], words
 
 
-def _map_of(group, baseline, cells, every_cell):
-    """The map of a group: for each cell ``[broken, mended, low, high, p, p_holm]``, or None.
+def _numbers_of(group, baseline, cells, grids):
+    """The numbers of a group: for each cell ``[broken, mended, low, high, p, p_holm]``, or None.
 
     Args:
         group: Group.
         baseline: Answers.
         cells: dict Cell -> Answers, of the cells that were decoded.
-        every_cell: list of Cell, in the page's order.
+        grids: list of Grid; p values are corrected over the cells of each.
     """
     before = baseline.scores.exact[group.members]
-    pairs = {cell: compare(before, cells[cell].scores.exact[group.members]) for cell in cells}
-    corrected = dict(zip(pairs, holm([pair.p_value for pair in pairs.values()])))
-    rows = []
-    for cell in every_cell:
-        if cell not in pairs:
-            rows.append(None)
-            continue
-        pair = pairs[cell]
-        numbers = [pair.low, pair.high, pair.p_value, corrected[cell]]
-        counts = [int(pair.broken), int(pair.mended)]
-        rows.append([*counts, *(float("%.4g" % number) for number in numbers)])
-    return rows
+    numbers = []
+    for grid in grids:
+        every_cell = list(_cells_in(grid))
+        decoded = [cell for cell in every_cell if cell in cells]
+        pairs = [compare(before, cells[cell].scores.exact[group.members]) for cell in decoded]
+        corrected = holm([pair.p_value for pair in pairs])
+        rows = {cell: _numbers(*row) for cell, *row in zip(decoded, pairs, corrected)}
+        numbers += [rows.get(cell) for cell in every_cell]
+    return numbers
+
+
+def _numbers(pair, corrected):
+    counts = [int(pair.broken), int(pair.mended)]
+    others = [pair.low, pair.high, pair.p_value, corrected]
+    return [*counts, *(float("%.4g" % number) for number in others)]
+
+
+def _cells_in(grid):
+    """The cells of a Grid in the page's order: the first layer first."""
+    return (cell for row in reversed(grid.cells) for cell in row if cell is not None)
+
+
+def _as_drawn(grid, places):
+    """A Grid for the page, with numbers of cells for cells; ``places`` tells them."""
+    drawn = grid._asdict()
+    drawn["cells"] = [[cell and places[cell] for cell in row] for row in grid.cells]
+    return drawn
 
 
 # All of it --------------------------------------------------------------------------------------
@@ -229,7 +244,9 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
     development = data_sets.development_set(data_file, data_set)
     passages, questions = as_shown(development.questions)
     baseline = read_answers(baseline_file, development, "baseline file")
-    wanted, present, missing = folder.map_cells()
+    grids = grids_of(folder)
+    wanted = [cell for grid in grids for cell in _cells_in(grid)]
+    present = [cell for cell in wanted if cell in folder.cells]
     cells = {cell: read_answers(folder.file(cell), development) for cell in present}
 
     def lists_of(cell):
@@ -249,20 +266,22 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
             "baseline": str(baseline_file),
             "questions": str(data_file),
         },
-        "layers": folder.num_layers,
-        "zones": list(ZONES),
-        "missing": [file_name(PREDICTIONS, cell) for cell in missing],
+        "maps": [_as_drawn(grid, {c: place for place, c in enumerate(wanted)}) for grid in grids],
+        "missing": [file_name(PREDICTIONS, cell) for cell in wanted if cell not in cells],
         "groups": [
             {
                 "label": group.label,
                 "size": int(group.members.sum()),
                 "right": int(is_right[group.members].sum()),
                 "rule": group.rule,
-                "map": _map_of(group, baseline, cells, wanted),
+                "numbers": _numbers_of(group, baseline, cells, grids),
             }
             for group in groups
         ],
-        "cells": [changes.get(cell) for cell in wanted],
+        "cells": [
+            {"name": name_of(cell), "zone": cell.zone, "changes": changes.get(cell)}
+            for cell in wanted
+        ],
         "passages": passages,
         "questions": {
             **_as_columns(questions),

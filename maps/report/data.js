@@ -11,21 +11,13 @@ function sums(distances) {
 }
 
 report.questions.passage = sums(report.questions.passage);
-for (const cell of report.cells) {
-  if (cell) cell.questions = sums(cell.questions);
-}
-
-function layerOf(cell) {
-  return Math.floor(cell / report.zones.length) + 1;
-}
-
-function zoneOf(cell) {
-  return report.zones[cell % report.zones.length];
+for (const { changes } of report.cells) {
+  if (changes) changes.questions = sums(changes.questions);
 }
 
 // What a cell's map square says of a group of questions, or null where it was not decoded.
 function numbersOf(group, cell) {
-  const row = group.map[cell];
+  const row = group.numbers[cell];
   if (!row) return null;
   const [broken, mended, low, high, p, corrected] = row;
   const change = (100 * (mended - broken)) / group.size;
@@ -43,7 +35,7 @@ function isMember(question, rule) {
 // {broken, mended, other}, lists of {question, text, isRight, lost}.
 function changesOf(group, cell) {
   const lists = { broken: [], mended: [], other: [] };
-  const changes = report.cells[cell];
+  const { changes } = report.cells[cell];
   const { variants, rightVariants, right } = report.questions;
   changes.questions.forEach((question, place) => {
     if (!isMember(question, group.rule)) return;

@@ -23,8 +23,8 @@ const more = document.getElementById("more");
 
 function showNumbers(group, cell, numbers) {
   document.getElementById("cell-heading").textContent =
-    zoneOf(cell).toUpperCase() + " masked in layer " + layerOf(cell);
-  document.getElementById("cell-meaning").textContent = report.readings[zoneOf(cell)];
+    report.cells[cell].name;
+  document.getElementById("cell-meaning").textContent = report.readings[report.cells[cell].zone] || "";
   const place = document.getElementById("cell-numbers");
   place.textContent = "";
   if (!numbers) {
@@ -126,7 +126,7 @@ function showQuestions(cell, lists, chosen) {
     tab.textContent = LIST_NAMES[name] + " " + lists[name].length.toLocaleString("en");
     tab.setAttribute("aria-pressed", String(name === chosen));
   }
-  const { lost, hasLists } = report.cells[cell];
+  const { lost, hasLists } = report.cells[cell].changes;
   sorting.disabled = lost === null;
   const measure = lost === null ? NO_LISTS : hasLists ? WITH_LISTS : WITHOUT_LISTS;
   const changes = sortedChanges(lists[chosen]);

@@ -41,5 +41,12 @@ for (const tab of tabs) {
 sorting.addEventListener("change", showCell);
 more.addEventListener("click", () => showMore(state.changes, true));
 
-state.cell = worstCell(report.groups[0]);
-selectGroup(0);
+function selectMap(index) {
+  useMap(index);
+  state.cell = worstCell(report.groups[state.group]);
+  selectGroup(state.group);
+}
+
+const whichMap = document.getElementById("which-map");
+if (whichMap) whichMap.addEventListener("change", () => selectMap(Number(whichMap.value)));
+selectMap(0);

@@ -1,7 +1,15 @@
 // The map: a grid of buttons, one of which is in the tab order; the arrow keys move among them.
 
-const squares = Array.from(document.querySelectorAll("#map .square"));
-const columns = report.zones.length;
+const tables = Array.from(document.querySelectorAll("#map .grid"));
+let squares, columns;
+
+// Shows one of the maps: layers by zones, layers by heads, ...
+function useMap(index) {
+  tables.forEach((table, place) => (table.hidden = place !== index));
+  squares = Array.from(tables[index].querySelectorAll(".square"));
+  columns = report.maps[index].columns.length;
+  document.querySelector("main").classList.toggle("wide", columns > 8);
+}
 
 function drawMap(group) {
   for (const square of squares) {
@@ -25,7 +33,7 @@ function colourOf(numbers) {
 }
 
 function spoken(cell, numbers) {
-  const place = zoneOf(cell).toUpperCase() + " in layer " + layerOf(cell) + ": ";
+  const place = report.cells[cell].name.replace(" masked", "") + ": ";
   if (!numbers) return place + "not decoded";
   return (
     place + signed(numbers.change) + " points, 95 % interval " + signed(numbers.low) + " to " +

@@ -17,7 +17,6 @@ from common import files
 from maps import figure
 from maps.report.questions import OTHER_WORD, QUESTION_WORDS
 from maps.significance import INTERVAL
-from zones.masks import ZONES
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _SCRIPTS = ("data.js", "map.js", "passage.js", "details.js", "main.js")
@@ -32,6 +31,7 @@ READINGS = {
     "q2p": "The question cannot read the passage.",
     "p2q": "The passage cannot read the question.",
     "p2": "The passage cannot read itself.",
+    "union": "Nothing reads question or passage: only special tokens can be looked at.",
 }
 
 
@@ -59,7 +59,7 @@ def render(contents):
         style=Markup(style),
         script=Markup(script),
         data=Markup(_json_in_html(_with_colours(contents))),
-        rows=_rows(contents),
+        maps=_maps(contents),
         readings=READINGS,
         interval=INTERVAL,
         words=[word for word in QUESTION_WORDS if word != OTHER_WORD],
@@ -115,16 +115,17 @@ def _with_colours(contents):
     return {**contents, "colours": colours, "readings": READINGS}
 
 
-def _rows(contents):
-    """The squares of all questions' map, the last layer first."""
+def _maps(contents):
+    """The maps of all questions, for the template: like ``maps``, with squares for cells."""
     everyone = contents["groups"][0]
-    rows = []
-    for layer in range(contents["layers"], 0, -1):
-        first = (layer - 1) * len(ZONES)
-        cells = range(first, first + len(ZONES))
-        squares = [_square(cell, everyone["map"][cell], everyone["size"]) for cell in cells]
-        rows.append({"layer": layer, "squares": squares})
-    return rows
+
+    def square(cell):
+        return None if cell is None else _square(cell, everyone["numbers"][cell], everyone["size"])
+
+    return [
+        {**drawn, "squares": [list(map(square, row)) for row in drawn["cells"]]}
+        for drawn in contents["maps"]
+    ]
 
 
 def _square(cell, numbers, size):

@@ -19,7 +19,7 @@ from spans import data_sets
 from tests.support.refusals import refusal
 from tests.support.report_files import CELLS, NUM_LAYERS, Folder
 from zones.cells import BASELINE, NBEST, PREDICTIONS, Cell, file_name
-from zones.masks import ZONES
+from zones.masks import OFFERED_ZONES
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def written(folder, *more):
 
 def changed_in(data, place):
     """The changed answers of a cell, as the page unpacks them: id -> (answer, thousandths)."""
-    cell, questions = data["cells"][place], data["questions"]
+    cell, questions = data["cells"][place]["changes"], data["questions"]
     indices = itertools.accumulate(cell["questions"])
     lost = cell["lost"] or itertools.repeat(None)
     return {
@@ -90,7 +90,7 @@ def test_maps_of_all_groups(tmp_path, version_2):
         keys = members[group["label"]]
         assert group["size"] == len(keys) > 0
         assert group["right"] == sum(folder.is_right(BASELINE, key) for key in keys)
-        for cell, (broken, mended, low, high, p, corrected) in zip(CELLS, group["map"]):
+        for cell, (broken, mended, low, high, p, corrected) in zip(CELLS, group["numbers"]):
             assert broken == len(folder.broken(cell, keys))
             assert mended == len(folder.mended(cell, keys))
             assert low <= folder.change(cell, keys) + 0.01
@@ -120,7 +120,7 @@ def test_confidence_with_and_without_lists_of_the_cell(folder):
     data = written(folder).data
     before = folder.texts[BASELINE]
     for cell in (with_lists, without):
-        assert data["cells"][CELLS.index(cell)]["hasLists"] == (cell == with_lists)
+        assert data["cells"][CELLS.index(cell)]["changes"]["hasLists"] == (cell == with_lists)
         for key, (text, lost) in changed_in(data, CELLS.index(cell)).items():
             left = masked[key].get(before[key], 0) if cell == with_lists else own[key].get(text, 0)
             assert lost == round(1000 * (own[key][before[key]] - left))
@@ -134,7 +134,7 @@ def test_lists_are_looked_for_beside_the_baseline(folder):
         (folder.predictions / file_name(kind, BASELINE)).rename(model / file_name(kind, BASELINE))
     data = written(folder, "--baseline", str(model / "predictions.json")).data
     assert data["sources"]["baseline"] == str(model / "predictions.json")
-    assert data["cells"][-1]["lost"]
+    assert data["cells"][-1]["changes"]["lost"]
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_the_map_is_there_without_the_script(folder):
 
 
 def test_each_zone_is_explained():
-    assert tuple(page.READINGS) == ZONES
+    assert tuple(page.READINGS) == OFFERED_ZONES
 
 
 def test_missing_cells_are_named(folder, capsys):
@@ -276,17 +276,17 @@ def test_missing_cells_are_named(folder, capsys):
     assert "empty in it, for lack of a file: " + ", ".join(names) in out
     for place, cell in enumerate(CELLS):
         gone = cell in missing
-        assert (parsed.data["cells"][place] is None) == gone
-        assert (parsed.data["groups"][0]["map"][place] is None) == gone
+        assert (parsed.data["cells"][place]["changes"] is None) == gone
+        assert (parsed.data["groups"][0]["numbers"][place] is None) == gone
     assert re.search(r'data-cell="1"\s+class="square none"><', parsed.text)
 
 
 def test_other_files_do_not_count(folder):
     before = written(folder).data
-    for name in ("predictions_layer_q2.json", "predictions_layer09_q2.json", "notes.txt"):
+    for name in ("predictions_layer_head1_q2.json", "predictions_layer09_q2.json", "notes.txt"):
         (folder.predictions / name).write_text("not even JSON")
     assert written(folder).data == before
-    assert before["layers"] == NUM_LAYERS
+    assert before["maps"][0]["rows"] == [str(layer) for layer in range(NUM_LAYERS, 0, -1)]
 
 
 def test_as_a_program(folder):

@@ -1,13 +1,14 @@
 """The report in a real browser: what is shown, clicked, typed, filtered, printed."""
 
 import base64
+import json
 
 import pytest
 
 from tests.support import browser
 from tests.support.report_files import CELLS, NUM_LAYERS, Folder
 from tests.support.shown_report import Shown, number
-from zones.cells import BASELINE, PREDICTIONS, file_name
+from zones.cells import BASELINE, PREDICTIONS, Cell, file_name
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +76,49 @@ def test_the_cell_that_loses_most_is_shown_first(shown, folder):
         worst.zone.upper(),
         worst.layer + 1,
     )
+
+
+def test_other_maps(session, tmp_path):
+    """Heads, runs of layers, every layer: each is a map of its own, with its own squares."""
+    folder = Folder(tmp_path)
+    copies = {
+        Cell(0, "p2q", head=1): CELLS[3],
+        Cell(1, "p2q", head=0): CELLS[-1],
+        Cell(1, "p2", last_layer=2): CELLS[4],
+        Cell(None, "q2"): CELLS[6],
+        Cell(0, "union"): CELLS[4],
+    }
+    for cell, like in copies.items():
+        path = folder.predictions / file_name(PREDICTIONS, cell)
+        path.write_text(json.dumps(folder.texts[like]))
+    shown = Shown(session, folder)
+    assert shown.texts("#which-map option") == [
+        "layers and zones",
+        "every layer at once",
+        "2 layers in a row",
+        "heads, P2Q",
+    ]
+    assert shown.texts("#map .grid:not([hidden]) thead th") == ["Layer", *ZONES_IN_ORDER, "UNION"]
+    names = {"1": "Q2 masked in every layer", "2": "P2 masked in layers 2 to 3"}
+    for place, name in names.items():
+        shown.find("#which-map option[value='%s']" % place).click()
+        assert shown.text("#cell-heading") == name
+        assert len(shown.texts("#map .grid:not([hidden]) .square")) == 1
+    shown.find("#which-map option[value='3']").click()
+    table = "#map .grid:not([hidden]) "
+    assert shown.texts(table + "th") == ["Layer", "1", "2", "2", "1"]
+    assert len(shown.texts(table + ".square")) == 2
+    for cell, like in list(copies.items())[:2]:
+        name = "P2Q in layer %d, head %d: " % (cell.layer + 1, cell.head + 1)
+        square = shown.find(table + "[aria-label^='%s']" % name)
+        square.click()
+        assert shown.text("#cell-heading") == name.replace(" in", " masked in")[:-2]
+        assert number(square.text) == pytest.approx(folder.change(like, folder.ids), abs=0.0501)
+        assert sorted(shown.all_listed()) == sorted(folder.broken(like, folder.ids))
+    shown.filter_by("what")
+    keys = with_word(folder, "what")
+    assert number(square.text) == pytest.approx(folder.change(like, keys), abs=0.0501)
+    assert shown.complaints() == []
 
 
 # One cell ---------------------------------------------------------------------------------------
@@ -224,7 +268,7 @@ HOSTILE = [
     "&lt;b&gt; &amp; \"quoted\" 'single' `back` ${1} {{ 1 }} \\u003c",
     "\u202eright to left\u2028line\u2029paragraph",
     "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627 12 (abc)",
-    "javascript:alert(1) \x01 \U0001f600 e\u0301 \ufeff",
+    "javascript:alert(1) \x01 \ufeff \U0001f600 e\u0301",
 ]
 
 
