@@ -33,10 +33,13 @@ setup-ray: setup ## Adds Ray to it, for decoding on several machines.
 demo: setup ## Runs the whole protocol on a small data set made on the spot: a few minutes.
 	$(PYTHON_HERE) -m demo.run $(ARGS)
 
-test: setup ## Runs the tests that are quick: some minutes.
+test: setup ## Runs the tests that are quick: four minutes.
 	$(PYTHON_HERE) -m pytest -m "not slow" $(ARGS)
 
 test-slow: setup ## Runs the others: kills, clusters, set-ups, downloads, browsers.
+	@echo "Some of these tests need Ray (make setup-ray), a browser (chromium and chromedriver), the"
+	@echo "other runtimes (make setup RUNTIME=...), or the package index, and are skipped without it."
+	@echo "All together take about 20 minutes on two cores."
 	$(PYTHON_HERE) -m pytest -m slow $(ARGS)
 
 lint: setup ## Checks the code's style and formatting.

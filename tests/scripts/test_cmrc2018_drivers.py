@@ -55,6 +55,7 @@ def project(tmp_path):
     return made
 
 
+@pytest.mark.quick
 def test_training(project):
     run = project.run("train_cmrc2018.sh", "--save_checkpoints_steps=500")
     assert run.returncode == 0, run.stderr
@@ -63,6 +64,7 @@ def test_training(project):
     assert said in run.stdout and "bash decode_cmrc2018.sh" in run.stdout
 
 
+@pytest.mark.quick
 def test_decoding(project):
     run = project.run("decode_cmrc2018.sh", "q2", "p2", "--", "--write_nbest=True")
     assert run.returncode == 0, run.stderr

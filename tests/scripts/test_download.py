@@ -148,6 +148,7 @@ def last_line(text):
     return text.strip().splitlines()[-1]
 
 
+@pytest.mark.quick
 def test_fetches_everything_and_then_nothing(download, server):
     first = download()
     assert first.returncode == 0, first.stderr
@@ -163,6 +164,7 @@ def test_fetches_everything_and_then_nothing(download, server):
     assert server.asked == asked
 
 
+@pytest.mark.quick
 def test_goes_on_where_the_connection_broke(download, server):
     server.cuts = 2
     done = download("squad")
@@ -218,7 +220,7 @@ def test_a_part_of_another_file_is_fetched_again(download, server, size):
         (b"<!DOCTYPE html><html>Please log in</html>", "is a web page"),
         (b"\n  <HTML>Please log in</HTML>", "is a web page"),
         (data_set(1000)[:-50], "is not JSON"),
-        (data_set(999), "holds 999 questions, not 1,000"),
+        pytest.param(data_set(999), "holds 999 questions, not 1,000", marks=pytest.mark.quick),
         (b'{"data": [{"paragraphs": 3}]}', "data[0]: 'paragraphs' is not a list"),
         (b"[]", "not SQuAD's"),
         (b"", "is empty"),
@@ -287,6 +289,7 @@ def test_a_server_in_trouble_is_tried_again(download, server):
     assert "try 3 of 3" in refused.stdout
 
 
+@pytest.mark.quick
 def test_without_network_it_names_the_ways_around(download):
     stopped = download("squad", SQUAD_URL="http://127.0.0.1:9/squad", TRIES="5")
     assert stopped.returncode == 2
@@ -319,6 +322,7 @@ def test_a_full_disk_is_said(download, tmp_path):
     assert "try 2" not in refused.stdout
 
 
+@pytest.mark.quick
 def test_a_file_of_the_user_is_neither_taken_nor_replaced(download, server):
     download.squad.mkdir(parents=True)
     (download.squad / TRAIN).write_bytes(data_set(3))

@@ -68,6 +68,7 @@ def refusal(run):
 # The command lines ------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 def test_training_without_a_tpu(project):
     run = project.run("train_squad.sh")
     assert run.returncode == 0, run.stderr
@@ -89,6 +90,7 @@ def test_decoding_without_a_tpu(project):
     assert "gs://" not in run.stdout
 
 
+@pytest.mark.quick
 def test_decoding_on_a_tpu(project):
     run = project.run("decode_squad.sh", TPU_ZONE="us-central1-a", **TPU)
     assert run.returncode == 0, run.stderr
@@ -220,6 +222,7 @@ def test_from_another_directory(project, tmp_path):
     assert flags["output_dir"] == str(project.root / "output/squad")
 
 
+@pytest.mark.quick
 def test_both_drivers_agree_on_what_they_share():
     defaults = []
     for name in SCRIPTS:
@@ -230,6 +233,7 @@ def test_both_drivers_agree_on_what_they_share():
     assert {n: defaults[0][n] for n in shared} == {n: defaults[1][n] for n in shared}
 
 
+@pytest.mark.quick
 def test_run_squad_knows_every_flag(project):
     assert project.run("train_squad.sh", TPU_ZONE="z", **TPU).returncode == 0
     assert project.run("decode_squad.sh", "q2", TPU_ZONE="z", **TPU).returncode == 0
@@ -338,6 +342,7 @@ def test_a_mistake_is_one_line(project, script, variables, complaint):
     assert project.calls() == []
 
 
+@pytest.mark.quick
 def test_training_needs_its_file_and_a_checkpoint(project):
     assert "there is no file t.json" in refusal(project.run("train_squad.sh", TRAIN_FILE="t.json"))
     (project.root / "bert" / "cased_L-12_H-768_A-12" / "bert_model.ckpt.index").unlink()

@@ -43,6 +43,7 @@ def add_uv(path, usage="--install-dir --no-bin"):
     write_program(path, FALSE_UV.format(bash=shutil.which("bash"), help=usage))
 
 
+@pytest.mark.quick
 def test_uv_of_the_path_fetches_one_into_the_project_only(machine):
     add_uv(machine.bin / "uv")
     done = machine.set_up(FETCH_PYTHON="1")
@@ -77,7 +78,6 @@ def test_without_uv_the_package_index_has_it(machine):
 
 @pytest.mark.parametrize("silent", ["--target", "python install"])
 @pytest.mark.parametrize("way", ["FAKE_HANGS", "FAKE_FAILS"])
-@pytest.mark.slow
 def test_without_network_it_ends_in_one_line_within_15_seconds(machine, silent, way):
     if silent == "python install":
         add_uv(machine.bin / "uv")
@@ -187,7 +187,6 @@ def mirror(folder):
     return folder / "downloads.json"
 
 
-@pytest.mark.slow
 def test_the_real_uv_fetches_one_from_a_mirror(tmp_path):
     """uv from the package index by a Python 3.14 that has pip; nothing is written elsewhere."""
     downloads = mirror(tmp_path)

@@ -69,6 +69,7 @@ def test_make_test_on_another_runtime(make, machine, runtime, python, environmen
     assert not (machine.project / ".venv").exists()
 
 
+@pytest.mark.quick
 def test_a_runtime_that_the_default_environment_has_is_not_installed_again(make, machine):
     assert make("setup").returncode == 0
     machine.calls()
@@ -78,7 +79,10 @@ def test_a_runtime_that_the_default_environment_has_is_not_installed_again(make,
     assert machine.calls()[0] == "-m venv .venv-tf2"
 
 
-@pytest.mark.parametrize("typed", [["demo"], ["test", "RUNTIME=2.21"], ["setup-ray"]])
+@pytest.mark.parametrize(
+    "typed",
+    [pytest.param(["demo"], marks=pytest.mark.quick), ["test", "RUNTIME=2.21"], ["setup-ray"]],
+)
 def test_a_refusal_names_what_was_typed(make, machine, typed):
     (machine.bin / "python3.7").unlink()
     (machine.bin / "python3.11").unlink()
@@ -96,6 +100,7 @@ def test_arguments_are_passed_on(make, machine):
     assert machine.calls()[-1] == "-m pytest -m not slow -k zones"
 
 
+@pytest.mark.quick
 def test_help_is_the_default_and_names_every_target(make, machine):
     shown = make()
     assert shown.returncode == 0
@@ -104,6 +109,7 @@ def test_help_is_the_default_and_names_every_target(make, machine):
     assert machine.calls() == []
 
 
+@pytest.mark.quick
 def test_clean_says_what_it_removes_and_keeps_the_users_work(make, machine):
     assert make("setup").returncode == 0
     work = ["output/squad/model", "prediction/predictions.json", "demo/output/results.csv"]

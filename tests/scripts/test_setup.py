@@ -22,6 +22,7 @@ def machine(tmp_path):
 # Which interpreter ------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 def test_python_3_7_on_path_comes_first(machine):
     python = machine.add_python("python3.7", "3.7.9")
     machine.add_python("python3.11", "3.11.7")
@@ -61,6 +62,7 @@ def test_a_newer_one_is_found_behind_a_name_without_number(machine):
     assert "Python 3.10.4 with TensorFlow 2.15.1, %s " % python in said
 
 
+@pytest.mark.quick
 def test_without_3_7_the_newest_of_the_others(machine):
     machine.add_python("python3.11", "3.11.2")
     python = machine.add_python("python3.12", "3.12.1")
@@ -107,7 +109,7 @@ def test_tf2_wants_a_newer_one_although_there_is_3_7(machine):
 @pytest.mark.parametrize(
     ("version", "runtime", "reason"),
     [
-        ("3.14.0", [], "TensorFlow has no package for it yet"),
+        pytest.param("3.14.0", [], "TensorFlow has no package for it yet", marks=pytest.mark.quick),
         ("3.15.1", ["2.21"], "TensorFlow has no package for it yet"),
         ("3.8.18", [], "too new for TensorFlow 1.15, too old for 2.15"),
         ("3.6.9", [], "too old"),
@@ -207,6 +209,7 @@ def test_the_real_interpreter_is_judged_as_it_is(machine):
 # The environment --------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 def test_an_environment_is_made_once(machine):
     machine.add_python("python3.7", "3.7.9")
     first = machine.set_up()
@@ -232,6 +235,7 @@ def test_the_second_runtime_has_an_environment_of_its_own(machine):
     assert machine.calls() == []
 
 
+@pytest.mark.quick
 def test_changed_requirements_are_installed(machine):
     machine.add_python("python3.7", "3.7.9")
     assert machine.set_up().returncode == 0
@@ -298,7 +302,7 @@ def test_hints(machine, says, hint):
 
 
 @pytest.mark.parametrize("silent", ["pip==24.0", "-r requirements"])
-@pytest.mark.parametrize("patience", ["3", pytest.param("", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("patience", ["3", ""])
 def test_an_index_that_does_not_answer_ends_in_one_line(machine, silent, patience):
     machine.add_python("python3.7", "3.7.9")
     started = time.time()
@@ -310,7 +314,6 @@ def test_an_index_that_does_not_answer_ends_in_one_line(machine, silent, patienc
     assert re.search(r"\n  [1-9] s: \+ ", failed.stdout)
 
 
-@pytest.mark.slow
 def test_one_that_is_only_slow_is_waited_for(machine):
     machine.add_python("python3.7", "3.7.9")
     done = machine.set_up(FAKE_SLOW="-r requirements", PATIENCE="3", SECONDS_BETWEEN_SIGNS="2")
@@ -336,7 +339,9 @@ def stop_during(machine, command, how):
     return process.returncode
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "how", [pytest.param(signal.SIGINT, marks=pytest.mark.quick), signal.SIGTERM, signal.SIGKILL]
+)
 def test_stopped_and_started_again(machine, how):
     machine.add_python("python3.7", "3.7.9")
     assert stop_during(machine, "-r requirements", how) != 0
