@@ -1,5 +1,6 @@
 """The README and docs/: short enough, every link leads somewhere, every command is there."""
 
+import json
 import pathlib
 import re
 
@@ -56,3 +57,13 @@ def test_commands_that_are_named_exist(page):
     targets = re.findall(r"^ +make ([a-z-]+)", text, re.M)
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(r"^%s:" % target, makefile, re.M) for target in targets)
+
+
+def test_the_notebook_holds_its_outputs_as_they_came():
+    notebook = json.loads((ROOT / "docs" / "attention_zones.ipynb").read_text("utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert not [output for output in outputs if output["output_type"] == "error"]
+    # Neither a warning nor a path of the machine that it was run on.
+    assert not re.search(r"WARNING|Traceback|\"/|/tmp/|/home/", json.dumps(outputs))

@@ -287,11 +287,36 @@ def test_killed_started_again_and_run_with_another_seed(tmp_path):
     assert (tmp_path / "prediction" / "predictions.json").read_bytes() != first
 
 
+@pytest.fixture(scope="session")
+def whole_demo(tmp_path_factory):
+    """The directory of a demo that was run whole; one for all of pytest's processes."""
+    output = tmp_path_factory.getbasetemp().parent / "whole_demo"
+    with open(str(output) + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (output / "report.html").exists():
+            finished("--output-dir", output)
+    return output
+
+
 @pytest.mark.slow
-def test_what_holds_of_the_map_on_any_machine(tmp_path):
-    finished("--output-dir", tmp_path)
-    baseline, cells = read_map(tmp_path)
+def test_what_holds_of_the_map_on_any_machine(whole_demo):
+    baseline, cells = read_map(whole_demo)
     assert baseline > 90
     ruined = cells.pop((1, "p2q"))
     assert ruined < min(cells.values()) - 25
     assert cells[4, "q2"] == cells[4, "q2p"] == round(baseline, 3)
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_on_its_reader(whole_demo, monkeypatch):
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.read(str(ROOT / "docs" / "attention_zones.ipynb"), as_version=4)
+    monkeypatch.setenv("PYTHON", sys.executable)
+    monkeypatch.setenv("DEMO", str(whole_demo))
+    resources = {"metadata": {"path": str(ROOT / "docs")}}
+    nbclient.NotebookClient(notebook, timeout=600, resources=resources).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert sum("image/png" in output.get("data", ()) for output in outputs) == 3
+    printed = "".join(output.get("text", "") for output in outputs)
+    assert "masked: p2q in layer 1 of the map" in printed and "WARNING" not in printed
