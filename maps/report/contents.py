@@ -269,13 +269,7 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
         "maps": [_as_drawn(grid, {c: place for place, c in enumerate(wanted)}) for grid in grids],
         "missing": [file_name(PREDICTIONS, cell) for cell in wanted if cell not in cells],
         "groups": [
-            {
-                "label": group.label,
-                "size": int(group.members.sum()),
-                "right": int(is_right[group.members].sum()),
-                "rule": group.rule,
-                "numbers": _numbers_of(group, baseline, cells, grids),
-            }
+            {**_as_counts(group, is_right), "numbers": _numbers_of(group, baseline, cells, grids)}
             for group in groups
         ],
         "cells": [
@@ -292,6 +286,16 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
             "variants": variants,
             "rightVariants": num_right,
         },
+    }
+
+
+def _as_counts(group, is_right):
+    """A group of questions: its name, its rule, and how many the baseline answers rightly."""
+    return {
+        "label": group.label,
+        "size": int(group.members.sum()),
+        "right": int(is_right[group.members].sum()),
+        "rule": group.rule,
     }
 
 
