@@ -42,6 +42,7 @@ class DataSet(NamedTuple):
 
 
 _CJK = re.compile("[%s]" % tokenization.CJK)
+_KANA = re.compile("[\u3041-\u30ff]")
 # Of how many questions the passages are looked at to tell the language.
 _PASSAGES_READ = 20
 
@@ -87,9 +88,13 @@ def read_examples(name, path, is_training, version_2, what, log):
 
 
 def _note_on_language(name, passages, path, log):
-    """Says so where a third of the characters are Chinese and the rules are not made for it."""
+    """Says so where a third of the characters are Chinese and the rules are not made for it.
+
+    Japanese has as many, among its own syllables.
+    """
     text = "".join(passages)
-    if not named(name).joins_words and 3 * len(_CJK.findall(text)) > len(text):
+    is_chinese = 3 * len(_CJK.findall(text)) > len(text) > 20 * len(_KANA.findall(text))
+    if is_chinese and not named(name).joins_words:
         log(
             "NOTE: %s is Chinese, whose words --dataset=%s does not tell apart; say "
             "--dataset=cmrc2018" % (path, name)

@@ -492,6 +492,14 @@ def test_chinese_in_squads_form_is_noted_by_all_and_scored_as_said(brought, caps
     assert "--na-prob-file: with --dataset=cmrc2018" in refusal(capsys, main, *argv)
 
 
+def test_japanese_is_not_taken_for_chinese(brought):
+    context = "東京都は日本の首都であり、世界最大級の都市圏を形成する。"
+    brought.write(document([qa("q", "日本", context)], context), {"q": "日本"})
+    brought.examples(is_training=True)
+    assert brought.scored()["exact"] == 100.0
+    assert brought.log == [] and not any("Chinese" in text for text in brought.said)
+
+
 # CMRC 2018, as published -------------------------------------------------------------------------
 
 
