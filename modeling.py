@@ -1,7 +1,8 @@
 """BERT as a reader of passages, with attention that can be masked zone by zone.
 
 The architecture is Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers" (2019);
-variable names are those of the public TensorFlow checkpoints, so that they load by name.
+variable names are those of the public TensorFlow checkpoints, so that they load by name. A few
+relatives of BERT differ in what Architecture says.
 
 Letters for the dimensions, as used in the shapes above tensors:
 
@@ -18,111 +19,11 @@ a padded row either, F = L too, unless the padding's own logits are wanted (see 
 On a TPU, where shapes are static, all are T.
 """
 
-import dataclasses
 import math
 
 import tensorflow.compat.v1 as tf
 
-from common import files
-from common.command_line import UserError
-
-LAYER_NORM_EPSILON = 1e-12
-
-# Google's later configurations describe a pooler that a span reader does not have.
-_IGNORED_KEYS = ("directionality",)
-_IGNORED_PREFIX = "pooler_"
-
-
-BERT, ELECTRA = "bert", "electra"
-
-
-@dataclasses.dataclass(frozen=True)
-class BertConfig:
-    """The shape of a model, as in ``bert_config.json``."""
-
-    vocab_size: int
-    hidden_size: int = 768
-    num_hidden_layers: int = 12
-    num_attention_heads: int = 12
-    intermediate_size: int = 3072
-    hidden_act: str = "gelu"
-    hidden_dropout_prob: float = 0.1
-    attention_probs_dropout_prob: float = 0.1
-    max_position_embeddings: int = 512
-    type_vocab_size: int = 2
-    initializer_range: float = 0.02
-    # "electra" for the discriminators of Clark et al., "ELECTRA" (2020): BERT's architecture but
-    # for the size of the embeddings, which is projected to the hidden size where they differ.
-    model_type: str = BERT
-    embedding_size: int = 0  # 0: the hidden size
-
-    @property
-    def scope(self):
-        """What the names of the variables begin with."""
-        return self.model_type
-
-    @property
-    def activation(self):
-        """The function of the feed-forward part. ELECTRA's files call the erf formula ``gelu``."""
-        if self.model_type == ELECTRA and self.hidden_act == "gelu":
-            return gelu_erf
-        return ACTIVATIONS[self.hidden_act]
-
-    @classmethod
-    def from_file(cls, path, what="--bert_config_file"):
-        """Reads and checks a ``bert_config.json``.
-
-        Raises:
-            UserError: an unknown or missing key, a value of the wrong kind, heads that do not
-                divide the hidden size, or an activation that we do not have.
-        """
-        values = files.read_json(path, what)
-        if not isinstance(values, dict):
-            raise UserError("%s: %s holds no JSON object of model settings" % (what, path))
-        kinds = {field.name: field.type for field in dataclasses.fields(cls)}
-        settings = {}
-        for key, value in values.items():
-            if key in _IGNORED_KEYS or key.startswith(_IGNORED_PREFIX):
-                continue
-            if key not in kinds:
-                raise UserError(
-                    "%s: %s has an unknown key %r; known ones are %s"
-                    % (what, path, key, ", ".join(sorted(kinds)))
-                )
-            settings[key] = _checked_value(key, value, kinds[key], what, path)
-        if "vocab_size" not in settings:
-            raise UserError("%s: %s has no 'vocab_size'; is it a BERT config?" % (what, path))
-        config = cls(**settings)
-        config.check("%s: %s" % (what, path))
-        return config
-
-    def check(self, where):
-        """Raises UserError if the parts do not fit together."""
-        if self.hidden_size % self.num_attention_heads:
-            raise UserError(
-                "%s: hidden_size %d is not a multiple of num_attention_heads %d"
-                % (where, self.hidden_size, self.num_attention_heads)
-            )
-        for key, known in (("hidden_act", ACTIVATIONS), ("model_type", (BERT, ELECTRA))):
-            if getattr(self, key) not in known:
-                raise UserError(
-                    "%s: %s %r is not known; choose from %s"
-                    % (where, key, getattr(self, key), ", ".join(sorted(known)))
-                )
-
-
-def _checked_value(key, value, kind, what, path):
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    right = isinstance(value, kind) and not isinstance(value, bool)
-    if right and kind is int and value <= 0:
-        right = value == 0 and key == "embedding_size"
-    if right and key.endswith("_prob"):
-        right = 0.0 <= value < 1.0
-    if not right:
-        raise UserError("%s: %s has %s = %r, which cannot be" % (what, path, key, value))
-    return value
-
+from common.configuration import GELU_ERF, GELU_TANH, BertConfig
 
 # Small parts ----------------------------------------------------------------------------------
 
@@ -153,13 +54,8 @@ def gelu_erf(x):
     return x * (0.5 + 0.5 * tf.math.erf(x * math.sqrt(0.5)))
 
 
-ACTIVATIONS = {
-    "gelu": gelu,  # but see BertConfig.activation
-    "gelu_tanh": gelu,
-    "gelu_erf": gelu_erf,
-    "relu": tf.nn.relu,
-    "tanh": tf.tanh,
-}
+# By what BertConfig.activation says.
+ACTIVATIONS = {GELU_TANH: gelu, GELU_ERF: gelu_erf, "relu": tf.nn.relu, "tanh": tf.tanh}
 
 
 def shape_of(tensor):
@@ -202,7 +98,8 @@ class Dense:
 class LayerNorm:
     """Normalises the last axis (Ba et al., 2016); variables ``<scope>/LayerNorm/{beta,gamma}``."""
 
-    def __init__(self, size):
+    def __init__(self, size, epsilon):
+        self.epsilon = epsilon
         with tf.variable_scope("LayerNorm"):
             self.beta = tf.get_variable("beta", [size], initializer=tf.zeros_initializer())
             self.gamma = tf.get_variable("gamma", [size], initializer=tf.ones_initializer())
@@ -211,7 +108,7 @@ class LayerNorm:
         centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
         # Bracketed so that TensorFlow 2 can make one kernel of it all.
-        scale = tf.rsqrt(variance + LAYER_NORM_EPSILON) * self.gamma
+        scale = tf.rsqrt(variance + self.epsilon) * self.gamma
         return centred * scale + self.beta
 
 
@@ -226,46 +123,71 @@ def initializer(initializer_range):
 class Embeddings:
     """The sum of word, segment and position embeddings, normalised; E wide, projected to H."""
 
-    def __init__(self, config, one_hot):
+    def __init__(self, config: BertConfig, one_hot):
         self.one_hot = one_hot
         self.dropout = config.hidden_dropout_prob
+        self.hidden_size, self.pad_id = config.hidden_size, config.pad_token_id
+        self.first_position = config.first_position
+        architecture = config.architecture
+        self.num_segments = architecture.num_segments
         width = config.embedding_size or config.hidden_size
-        self.hidden_size = config.hidden_size
-        self.projection = None
         with tf.variable_scope("embeddings"):
-            self.words, self.segments, self.positions = (
-                tf.get_variable(
-                    name, [size, width], initializer=initializer(config.initializer_range)
+
+            def table(name, size):
+                name, shape = name + "_embeddings", [size, width]
+                return tf.get_variable(
+                    name, shape, initializer=initializer(config.initializer_range)
                 )
-                for name, size in (
-                    ("word_embeddings", config.vocab_size),
-                    ("token_type_embeddings", config.type_vocab_size),
-                    ("position_embeddings", config.max_position_embeddings),
-                )
-            )
-            self.norm = LayerNorm(width)
-        if width != config.hidden_size:
+
+            self.words = table("word", config.vocab_size)
+            if self.num_segments:
+                self.segments = table("token_type", config.type_vocab_size)
+            self.positions = table("position", config.max_position_embeddings)
+            self.norm = LayerNorm(width, config.layer_norm_eps)
+        self.projection = None
+        if architecture.always_projects or width != config.hidden_size:
             self.projection = Dense(
                 "embeddings_project", width, config.hidden_size, config.initializer_range
             )
 
-    def __call__(self, input_ids, segment_ids, positions=None):
-        """``[B, T]`` each -> ``[B, T, H]``; positions None is 0, 1, 2, ..."""
-        if positions is None:
-            positioned = self.positions[: shape_of(input_ids)[1]]
-        else:
-            positioned = tf.gather(self.positions, positions)
-        summed = (
-            self._look_up(self.words, input_ids, self.one_hot)
+    def __call__(self, input_ids, input_mask, segment_ids, positions=None):
+        """``[B, T]`` each -> ``[B, T, H]``.
+
+        Args:
+            input_ids, segment_ids: int32.
+            input_mask: int32, 1 on tokens and 0 on padding.
+            positions: where in its window each token stands; None is 0, 1, 2, ...
+        """
+        if self.pad_id:
+            # Windows come padded with 0, which is another token to this model.
+            input_ids = tf.where_v2(tf.cast(input_mask, tf.bool), input_ids, self.pad_id)
+        summed = self._look_up(self.words, input_ids, self.one_hot)
+        if self.num_segments > 1:
             # Two segments: a product with a one-hot row is quicker than a gather everywhere.
-            + self._look_up(self.segments, segment_ids, one_hot=True)
-            + positioned
-        )
+            summed += self._look_up(self.segments, segment_ids, one_hot=True)
+        elif self.num_segments:
+            summed += self.segments[0]
+        summed += self._positioned(input_mask, positions)
         embedded = dropout(self.norm(summed), self.dropout)
         if self.projection is None:
             return embedded
         batch, length, _ = shape_of(embedded)
         return tf.reshape(self.projection(flat(embedded)), [batch, length, self.hidden_size])
+
+    def _positioned(self, input_mask, positions):
+        """The embeddings of the positions, ``[T, E]`` or ``[B, T, E]``."""
+        length = shape_of(input_mask)[1]
+        if not self.first_position:
+            return (
+                self.positions[:length]
+                if positions is None
+                else tf.gather(self.positions, positions)
+            )
+        if positions is None:
+            positions = tf.range(length)
+        is_token = tf.cast(input_mask, tf.bool)
+        shifted = tf.where_v2(is_token, positions + self.first_position, self.pad_id)
+        return tf.gather(self.positions, shifted)
 
     @staticmethod
     def _look_up(table, ids, one_hot):
@@ -282,13 +204,13 @@ class TransformerLayer:
     It knows nothing of zones or of its own number; whoever calls it hands it a bias.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: BertConfig):
         hidden, width = config.hidden_size, config.initializer_range
         self.num_heads = config.num_attention_heads
         self.head_size = hidden // self.num_heads
         self.dropout = config.hidden_dropout_prob
         self.attention_dropout = config.attention_probs_dropout_prob
-        self.activation = config.activation
+        self.activation = ACTIVATIONS[config.activation]
         with tf.variable_scope("attention/self"):
             query, key, value = (
                 Dense(name, hidden, hidden, width) for name in ("query", "key", "value")
@@ -300,12 +222,12 @@ class TransformerLayer:
         self.biases = tf.concat([query.bias * scale, key.bias, value.bias], axis=0)
         with tf.variable_scope("attention/output"):
             self.attention_output = Dense("dense", hidden, hidden, width)
-            self.attention_norm = LayerNorm(hidden)
+            self.attention_norm = LayerNorm(hidden, config.layer_norm_eps)
         with tf.variable_scope("intermediate"):
             self.intermediate = Dense("dense", hidden, config.intermediate_size, width)
         with tf.variable_scope("output"):
             self.output = Dense("dense", config.intermediate_size, hidden, width)
-            self.output_norm = LayerNorm(hidden)
+            self.output_norm = LayerNorm(hidden, config.layer_norm_eps)
 
     def project(self, hidden):
         """``[B, F, H]`` -> query (scaled), key and value, each ``[N, B, F, D]``."""
@@ -364,3 +286,15 @@ class TransformerLayer:
         query, key, value = self.project(hidden)
         key, value = first_tokens(key, num_keys), first_tokens(value, num_keys)
         return self.finish(self.attend(query, key, value, bias), hidden)
+
+
+def transformer_layers(config: BertConfig):
+    """The layers in the order in which they are passed; variables ``encoder/layer_0/...``.
+
+    Where the architecture shares them, the list holds one layer as often as it is passed.
+    """
+    layers = []
+    for number in range(1 if config.architecture.shares_layers else config.num_hidden_layers):
+        with tf.variable_scope("encoder/layer_%d" % number):
+            layers.append(TransformerLayer(config))
+    return layers * (config.num_hidden_layers // len(layers))

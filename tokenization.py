@@ -10,15 +10,21 @@ that goes on inside a word is written with ``##`` in front)::
 Nothing here needs TensorFlow.
 """
 
+import re
 import unicodedata
+from typing import List, NamedTuple, Tuple
 
 from common import files
 from common.command_line import UserError
 
 UNKNOWN, CLS, SEP, PAD = "[UNK]", "[CLS]", "[SEP]", "[PAD]"
 
-# A longer token is [UNK] at once: no word is that long, and cutting one takes quadratic time.
-LONGEST_TOKEN = 200
+# A longer token is [UNK] at once: no word is that long, and cutting one takes quadratic time. The
+# published code's number, and that of the Hugging Face hub's tokenizers.
+_LONGEST_TOKEN, _LONGEST_TOKEN_OF_HUB = 200, 100
+# A run without white space (Z of Unicode; control characters are dropped, even where Python calls
+# them white space).
+_SPACED = re.compile("[^\t\n\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 
 _CJK_IDEOGRAPHS = (
     # The Unicode blocks "CJK (Compatibility) Ideographs" with their extensions and supplements:
@@ -114,16 +120,21 @@ class _CharacterTable(dict):
 
 
 def _cleaned(character):
-    """What takes the character's place in clean text: itself, with spaces around, or nothing."""
+    """What takes the character's place in clean text: itself or nothing."""
     if character in "\t\n\r":
         return character
     if character == "\ufffd" or unicodedata.category(character).startswith("C"):
         # All of C: control and format characters, but surrogates, private use and what this
         # Python's Unicode tables do not know yet as well.
         return None
+    return character
+
+
+def _cleaned_and_cjk_apart(character):
+    """The same, with spaces around it if it is a CJK character."""
     if any(first <= ord(character) <= last for first, last in _CJK_IDEOGRAPHS):
         return " %s " % character
-    return character
+    return _cleaned(character)
 
 
 def _without_accents(character):
@@ -139,16 +150,26 @@ def _set_apart(character):
 
 
 _CLEANED = _CharacterTable(_cleaned)
+_CLEANED_AND_CJK_APART = _CharacterTable(_cleaned_and_cjk_apart)
 _WITHOUT_ACCENTS = _CharacterTable(_without_accents)
 _SET_APART = _CharacterTable(_set_apart)
 
 
 class BasicTokenizer:
-    """Splits text into words, punctuation signs and CJK characters."""
+    """Splits text into words, punctuation signs and, unless told otherwise, CJK characters."""
 
-    def __init__(self, do_lower_case):
-        """Args: do_lower_case: whether to lower-case and to strip accents (``É`` -> ``e``)."""
-        self.do_lower_case = do_lower_case
+    def __init__(self, do_lower_case, strip_accents=None, tokenize_chinese_chars=True):
+        """Makes one.
+
+        Args:
+            do_lower_case: whether to lower-case.
+            strip_accents: whether to strip accents (``É`` -> ``E``); None: if do_lower_case.
+            tokenize_chinese_chars: whether every CJK character is a token of its own.
+        """
+        self._do_lower_case = do_lower_case
+        self._strip_accents = do_lower_case if strip_accents is None else strip_accents
+        self._cleaned = _CLEANED_AND_CJK_APART if tokenize_chinese_chars else _CLEANED
+        self._spaced = _CharacterTable(self._with_spaces)
 
     def tokenize(self, text):
         """The list of tokens; none is empty or holds white space.
@@ -156,33 +177,100 @@ class BasicTokenizer:
         White space never joins anything, so that ``tokenize("a b")`` is always ``tokenize("a") +
         tokenize("b")``: passages may be tokenised word by word.
         """
-        text = text.translate(_CLEANED)
-        if self.do_lower_case:
-            text = unicodedata.normalize("NFD", text.lower()).translate(_WITHOUT_ACCENTS)
         # str.split takes every separator of Unicode (Z*) for white space.
-        return text.translate(_SET_APART).split()
+        return self._with_spaces(text).split()
+
+    def _with_spaces(self, text):
+        text = text.translate(self._cleaned)
+        if self._do_lower_case:
+            text = text.lower()
+        if self._strip_accents:
+            text = unicodedata.normalize("NFD", text).translate(_WITHOUT_ACCENTS)
+        return text.translate(_SET_APART)
+
+    def tokenize_with_places(self, text):
+        """The tokens, each with the indices of the characters of the text that it is made of.
+
+        Characters are looked at one by one, as the Hugging Face hub's tokenizers do: the Greek
+        sigma that ends a word is lower-cased as any other.
+
+        Returns:
+            A list of (token, places), with an index for each of the token's characters.
+        """
+        tokens, token, places = [], [], []
+        for place, character in enumerate(text):
+            for made in self._spaced[ord(character)]:
+                if not made.isspace():
+                    token.append(made)
+                    places.append(place)
+                elif token:
+                    tokens.append(("".join(token), places))
+                    token, places = [], []
+        if token:
+            tokens.append(("".join(token), places))
+        return tokens
+
+
+class Layout(NamedTuple):
+    """The special tokens of a window, as lists of pieces: before the question, and so on."""
+
+    before: List[str]
+    between: List[str]
+    after: List[str]
+
+
+class Pieces(NamedTuple):
+    """A text in pieces: the pieces, their ids, and from and up to which character each goes."""
+
+    pieces: List[str]
+    ids: List[int]
+    offsets: List[Tuple[int, int]]
 
 
 class Tokenizer:
-    """BERT's tokeniser: basic tokens, cut into the pieces of a vocabulary."""
+    """BERT's tokeniser: basic tokens, cut into the pieces of a vocabulary.
 
-    def __init__(self, vocabulary, do_lower_case):
-        """Args: vocabulary: what load_vocabulary returns; do_lower_case: as BasicTokenizer's."""
+    Attributes:
+        by_words: whether passages are cut word by word, and answers put together from words, as in
+            the published code; else as the Hugging Face hub's code does it, by the places of
+            characters.
+        layout: the special tokens of a window.
+        unknown: what becomes of a token that the vocabulary does not know.
+        longest_token: a longer token is not looked up.
+    """
+
+    layout, unknown = Layout([CLS], [SEP], [SEP]), UNKNOWN
+
+    def __init__(
+        self,
+        vocabulary,
+        do_lower_case,
+        strip_accents=None,
+        tokenize_chinese_chars=True,
+        by_words=True,
+    ):
+        """Makes one.
+
+        Args:
+            vocabulary: what load_vocabulary returns.
+            do_lower_case, strip_accents, tokenize_chinese_chars: as BasicTokenizer's.
+            by_words: see above.
+        """
         self.vocabulary = vocabulary
-        self.basic = BasicTokenizer(do_lower_case)
+        self.by_words = by_words
+        self.longest_token = _LONGEST_TOKEN if by_words else _LONGEST_TOKEN_OF_HUB
+        self._basic = BasicTokenizer(do_lower_case, strip_accents, tokenize_chinese_chars)
         self._longest_piece = max(map(len, vocabulary))
         self._pieces_of_token = {}
         self._pieces_of_word = {}
+        self._placed_pieces = {}
+        self._normal_words = {}
 
     def tokenize(self, text):
         """The list of word pieces of a text; all are in the vocabulary."""
-        pieces = []
-        for token in self.basic.tokenize(text):
-            found = self._pieces_of_token.get(token)
-            if found is None:
-                found = self._pieces_of_token[token] = self._cut(token)
-            pieces.extend(found)
-        return pieces
+        if not self.by_words:
+            return self.placed(text).pieces
+        return [piece for token in self._basic.tokenize(text) for piece in self._cut(token)]
 
     def pieces_of_word(self, word):
         """``tokenize(word)`` as a tuple, remembered: a passage says "the" many times."""
@@ -191,11 +279,48 @@ class Tokenizer:
             pieces = self._pieces_of_word[word] = tuple(self.tokenize(word))
         return pieces
 
-    def num_too_long(self, word):
-        """How many tokens of a word are [UNK] for their length alone: the run of a language without
+    def num_too_long(self, text):
+        """How many tokens are unknown for their length alone: the run of a language without
         spaces is one token.
         """
-        return sum(len(token) > LONGEST_TOKEN for token in self.basic.tokenize(word))
+        return sum(len(token) > self.longest_token for token in self._basic.tokenize(text))
+
+    def normal_word(self, word):
+        """The word's basic tokens, joined by spaces; remembered."""
+        normal = self._normal_words.get(word)
+        if normal is None:
+            normal = self._normal_words[word] = " ".join(self._basic.tokenize(word))
+        return normal
+
+    def placed(self, text):
+        """The Pieces of a text, with their places.
+
+        A piece's offsets go from the first to the last character that it is made of; those of
+        [UNK] span its token.
+        """
+        pieces, offsets = [], []
+        for match in _SPACED.finditer(text):
+            word = match.group()
+            placed = self._placed_pieces.get(word)
+            if placed is None:
+                placed = self._placed_pieces[word] = list(self._place(word))
+            for piece, first, end in placed:
+                pieces.append(piece)
+                offsets.append((match.start() + first, match.start() + end))
+        return Pieces(pieces, self.ids(pieces), offsets)
+
+    def _place(self, word):
+        """Yields the word's pieces, each with its first character and that after its last."""
+        for token, places in self._basic.tokenize_with_places(word):
+            pieces = self._cut(token)
+            if pieces == (UNKNOWN,):
+                yield UNKNOWN, places[0], places[-1] + 1
+                continue
+            first = 0
+            for piece in pieces:
+                end = first + len(piece) - (2 if first else 0)
+                yield piece, places[first], places[end - 1] + 1
+                first = end
 
     def ids(self, pieces):
         """The list of the pieces' ids."""
@@ -203,11 +328,18 @@ class Tokenizer:
         return [vocabulary[piece] for piece in pieces]
 
     def _cut(self, token):
+        """The pieces of a basic token, as a tuple, remembered."""
+        pieces = self._pieces_of_token.get(token)
+        if pieces is None:
+            pieces = self._pieces_of_token[token] = self._find_pieces(token)
+        return pieces
+
+    def _find_pieces(self, token):
         """The longest piece first, then the longest ``##piece`` of the rest, and so on.
 
         One place without any piece makes the whole token [UNK], not only that place.
         """
-        if len(token) > LONGEST_TOKEN:
+        if len(token) > self.longest_token:
             return (UNKNOWN,)
         pieces, start = [], 0
         while start < len(token):

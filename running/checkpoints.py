@@ -5,8 +5,8 @@ import os
 import tensorflow.compat.v1 as tf
 
 from common.command_line import UserError
+from common.configuration import ARCHITECTURES
 from common.progress import say
-from modeling import BERT, ELECTRA
 from zones.reader import Reader
 
 # What an optimizer keeps beside the model.
@@ -131,8 +131,7 @@ def starting_point(path, config, verbose=False):
 
 def _wrong_start(path, stored, config):
     """The UserError for a checkpoint that has nothing of the encoder."""
-    others = {BERT, ELECTRA} - {config.model_type}
-    for other in sorted(others):
+    for other in sorted(set(ARCHITECTURES) - {config.model_type}):
         if any(name.startswith(other + "/encoder/") for name in stored):
             return UserError(
                 '--init_checkpoint: %s is of model_type "%s", and --bert_config_file says "%s"; '
@@ -140,8 +139,8 @@ def _wrong_start(path, stored, config):
                 % (path, other, config.model_type)
             )
     return UserError(
-        "--init_checkpoint: %s holds nothing of the encoder (%s/encoder/...); is it a BERT or "
-        "ELECTRA checkpoint? It has, for example, %s"
+        "--init_checkpoint: %s holds nothing of the encoder (%s/encoder/...); is it the "
+        "checkpoint of a reader's encoder? It has, for example, %s"
         % (path, config.scope, ", ".join(sorted(stored)[:3]) or "nothing")
     )
 

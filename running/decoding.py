@@ -302,7 +302,6 @@ def _write_answers(settings, examples, features, rows, unfinished, pending, fini
     picker = squad_answers.AnswerPicker(
         examples,
         features,
-        settings.do_lower_case,
         settings.n_best_size,
         settings.max_answer_length,
         settings.version_2_with_negative,

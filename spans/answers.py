@@ -17,7 +17,7 @@ from typing import Dict, List, NamedTuple, Optional
 
 import numpy as np
 
-from tokenization import BasicTokenizer
+from zones.masks import PASSAGE
 
 # Windows whose pairs are looked at in one go: 20 x 20 sums of 1,024 windows are 3 MiB.
 _WINDOWS_AT_ONCE = 1024
@@ -97,7 +97,6 @@ class AnswerPicker:
         self,
         examples,
         windows,
-        do_lower_case,
         n_best_size,
         max_answer_length,
         version_2,
@@ -109,7 +108,6 @@ class AnswerPicker:
         Args:
             examples: list of Example.
             windows: all their windows, in the order of make_windows.
-            do_lower_case: as that of the tokenizer which made the windows.
             n_best_size: how many starts and ends of a window are paired, and how many entries an
                 n-best list has (in SQuAD 2.0 one more, if "no answer" is not among them).
             max_answer_length: the most tokens in an answer.
@@ -123,7 +121,7 @@ class AnswerPicker:
         self._max_answer_length = max_answer_length
         self._version_2 = version_2
         self._threshold = null_score_diff_threshold
-        self._texts = _SpanTexts(examples, windows, do_lower_case, joins_words)
+        self._texts = _SpanTexts(windows, joins_words)
         self._example_of_window = np.array([window.example_index for window in windows], np.int64)
         if not np.array_equal(np.unique(self._example_of_window), np.arange(len(examples))):
             raise ValueError("the windows are not those of the examples")
@@ -134,7 +132,7 @@ class AnswerPicker:
         for number, window in enumerate(windows):
             length = len(window.tokens)
             self._may_start[number, :length] = window.token_is_max_context
-            self._may_end[number, :length] = np.asarray(window.token_to_word) >= 0
+            self._may_end[number, :length] = np.equal(window.token_roles, PASSAGE)
         has_passage = np.zeros(len(examples), bool)
         np.logical_or.at(has_passage, self._example_of_window, self._may_end.any(axis=1))
         self._nothing = [_NO_SPAN if has else _NO_PASSAGE for has in has_passage]
@@ -305,89 +303,22 @@ def _described(entries):
 class _SpanTexts:
     """The texts of spans, each worked out once."""
 
-    def __init__(self, examples, windows, do_lower_case, joins_words):
-        self._joins_words = joins_words
-        self._basic = BasicTokenizer(do_lower_case)
+    def __init__(self, windows, joins_words):
         self._windows = windows
-        self._words = [examples[window.example_index].words for window in windows]
-        self._normal_words = {}
+        self._joins_words = joins_words
         self._texts = {}
-        # A span is known by its passage and its pieces there, so that windows which overlap and
-        # questions of one passage share their texts. _origin is which passage a window shows, and
-        # what to add to a position in the window to have that in the passage.
-        self._origin = []
-        passages = {}
-        for window, words in zip(windows, self._words):
-            passage = passages.setdefault(id(words), len(passages))
-            first_passage_token = int((np.asarray(window.token_to_word) >= 0).argmax())
-            self._origin.append((passage, window.passage_start - first_passage_token))
 
     def text(self, window, start, end):
         """The text of the passage tokens ``start`` to ``end`` (inclusive) of a window."""
-        passage, shift = self._origin[window]
-        key = passage, start + shift, end + shift
+        shown = self._windows[window]
+        # A span is known by its passage and its pieces there, so that windows which overlap and
+        # questions of one passage share their texts.
+        shift = shown.passage_start - shown.first_passage_token
+        key = id(shown.passage), start + shift, end + shift
         text = self._texts.get(key)
         if text is None:
             if len(self._texts) >= _MOST_TEXTS:
                 self._texts.clear()
-            text = self._texts[key] = self._find(window, start, end)
+            text = shown.passage.text(start + shift, end + shift)
+            text = self._texts[key] = text.replace(" ", "") if self._joins_words else text
         return text
-
-    def _find(self, window, start, end):
-        shown = self._windows[window]
-        first_word, last_word = shown.token_to_word[start], shown.token_to_word[end]
-        words = self._words[window][first_word : last_word + 1]
-        pieces = shown.tokens[start : end + 1]
-        text = align(pieces, words, [self._normal(word) for word in words])
-        return text.replace(" ", "") if self._joins_words else text
-
-    def _normal(self, word):
-        normal = self._normal_words.get(word)
-        if normal is None:
-            normal = self._normal_words[word] = " ".join(self._basic.tokenize(word))
-        return normal
-
-
-def align(pieces, words, normal_words):
-    """The part of the words that the pieces were made of.
-
-    Pieces have lost case, accents and spacing, and words are too coarse. So the pieces' text is
-    looked for in the words as the basic tokenizer leaves them, and its place is carried over by
-    counting characters that are not spaces. For example::
-
-        pieces        steve smith                       "Smith's" is one word, four pieces
-        words         Steve Smith's                     lose the space: SteveSmith's
-        normal words  steve smith ' s                   lose the spaces: stevesmith's
-        "steve smith" is characters 0 to 9 of stevesmith's, so of SteveSmith's: "Steve Smith"
-
-    Where that cannot work, because a piece is [UNK] or the tokenizer dropped or added characters,
-    the answer is all of the words.
-
-    Args:
-        pieces: list of word pieces of consecutive passage tokens.
-        words: the passage words from the first piece's to the last one's.
-        normal_words: for each word, its basic tokens joined by spaces.
-
-    Returns:
-        A part of ``" ".join(words)``.
-    """
-    original = " ".join(words)
-    wanted = " ".join(pieces).replace(" ##", "").replace("##", "")
-    normal = " ".join(filter(None, normal_words))
-    found = normal.find(wanted)
-    if found < 0 or len(normal.replace(" ", "")) != sum(map(len, words)):
-        return original
-    first = found - normal.count(" ", 0, found)
-    last = first + len(wanted.replace(" ", "")) - 1
-    return original[_place(words, first) : _place(words, last) + 1]
-
-
-def _place(words, number):
-    """Where in ``" ".join(words)`` the character is that has this number without spaces."""
-    start = 0
-    for word in words:
-        if number < len(word):
-            break
-        number -= len(word)
-        start += len(word) + 1
-    return start + number

@@ -1,7 +1,9 @@
 """Example -> Window: the pieces of text that the model can read at once.
 
-A window is ``[CLS] question [SEP] passage [SEP]``. A passage that is too long is read through
-several windows, which begin ``doc_stride`` pieces apart and overlap::
+A window is ``[CLS] question [SEP] passage [SEP]``, or has the special tokens of another model in
+their places, such as RoBERTa's two between question and passage (``tokenization.Layout``). A
+passage that is too long is read through several windows, which begin ``doc_stride`` pieces apart
+and overlap::
 
     passage of 10 pieces, room for 6, doc_stride 3:
         window 0    a b c d e f                (start 0, length 6)
@@ -14,13 +16,13 @@ of the numbers of pieces to the left and to the right is greatest (see max_conte
 """
 
 import functools
-from typing import List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional
 
 import numpy as np
 
 from common.command_line import UserError
 from common.progress import progress, say
-from tokenization import CLS, LONGEST_TOKEN, SEP, UNKNOWN
+from spans.passages import passage_of
 from zones.masks import OTHER, PASSAGE, QUESTION
 
 # The share of unknown pieces from which on a vocabulary is taken to be of another language.
@@ -32,15 +34,15 @@ class Window(NamedTuple):
 
     Attributes:
         example_index: index of the question in the list of examples.
-        tokens: ``n`` word pieces, [CLS] and [SEP] among them.
+        tokens: ``n`` pieces, special tokens among them.
         input_ids: ``n`` ids of the tokens.
-        segment_ids: ``n`` times 0 ([CLS], question, first [SEP]) or 1 (passage, last [SEP]).
-        token_roles: ``n`` times zones.masks.OTHER ([CLS] and both [SEP]), QUESTION or PASSAGE.
-        token_to_word: int32 ``[n]``, the index in ``Example.words`` of the word that the token is
-            from; -1 where it is not passage.
+        segment_ids: ``n`` times 0 (up to the last special token before the passage) or 1.
+        token_roles: ``n`` times zones.masks.OTHER (special tokens), QUESTION or PASSAGE.
         token_is_max_context: bool ``[n]``, whether no other window shows the token with more
             context; False where it is not passage.
+        passage: the whole passage (spans.passages), from which answers get their text.
         passage_start: which piece of the whole passage is the window's first passage token.
+        first_passage_token: where that token stands in the window.
         start_position: index into ``tokens`` of the answer's first token; 0 ([CLS]) where the
             answer is not wholly in the window or the question is unanswerable; None in prediction.
         end_position: index of the answer's last token; else as start_position.
@@ -51,9 +53,10 @@ class Window(NamedTuple):
     input_ids: List[int]
     segment_ids: List[int]
     token_roles: List[int]
-    token_to_word: np.ndarray
     token_is_max_context: np.ndarray
+    passage: Any
     passage_start: int
+    first_passage_token: int
     start_position: Optional[int]
     end_position: Optional[int]
 
@@ -66,7 +69,7 @@ def make_windows(
     Args:
         examples: a list of Example. Passages are cut into pieces once for each ``words`` list, so
             that questions of one passage should share it, as those of read_examples do.
-        tokenizer: a tokenization.Tokenizer.
+        tokenizer: a tokenization.Tokenizer, or another with its interface.
         max_seq_length: the most tokens in a window.
         doc_stride: how many passage pieces further a window begins than the one before it.
         max_query_length: a question is cut off after this many pieces.
@@ -82,22 +85,24 @@ def make_windows(
     for flag, value in (("doc_stride", doc_stride), ("max_query_length", max_query_length)):
         if value < 1:
             raise UserError("--%s: %d is too small; it must be at least 1" % (flag, value))
+    layout = tokenizer.layout
+    num_special = sum(map(len, layout))
     passages, windows = {}, []
     for index, example in enumerate(progress(examples, "tokenising", unit="question")):
         passage = passages.get(id(example.words))
         if passage is None:
-            passage = passages[id(example.words)] = _Passage(example.words, tokenizer)
+            passage = passages[id(example.words)] = _WindowedPassage(example, tokenizer)
         question = tokenizer.tokenize(example.question)[:max_query_length]
-        room = max_seq_length - len(question) - 3
+        room = max_seq_length - len(question) - num_special
         if room < 1:
             raise UserError(
                 "--max_seq_length: %d has no room for any passage behind question %s (%d word "
-                "pieces and 3 special tokens); raise it or lower --max_query_length"
-                % (max_seq_length, example.question_id, len(question))
+                "pieces and %d special tokens); raise it or lower --max_query_length"
+                % (max_seq_length, example.question_id, len(question), num_special)
             )
         positions_of = _no_positions
         if is_training:
-            answer = passage.answer_pieces(example, tokenizer)
+            answer = passage.whole.answer_pieces(example)
             positions_of = functools.partial(_answer_in_window, answer)
         windows += _windows_of_question(
             index, question, passage, passage.windows(room, doc_stride), tokenizer, positions_of
@@ -113,15 +118,20 @@ def _note_on_unknown(passages, tokenizer):
 
     Of real data in a model's own language it lacks 2 pieces in 1,000 at most.
     """
-    pieces = sum(len(passage.pieces) for passage in passages)
-    unknown = sum(passage.pieces.count(UNKNOWN) for passage in passages)
+    pieces = sum(len(passage.whole.pieces) for passage in passages)
+    unknown = sum(passage.whole.pieces.count(tokenizer.unknown) for passage in passages)
     if unknown <= _MOST_UNKNOWN * pieces:
         return None
-    too_long = sum(map(tokenizer.num_too_long, (w for passage in passages for w in passage.words)))
     return (
         "NOTE: the vocabulary does not know %.1f%% of the pieces of the passages, which become %s; "
         "words of more than %d characters, which are not looked up: %d. Is it that of a model for "
-        "this language?" % (100 * unknown / pieces, UNKNOWN, LONGEST_TOKEN, too_long)
+        "this language?"
+        % (
+            100 * unknown / pieces,
+            tokenizer.unknown,
+            tokenizer.longest_token,
+            sum(tokenizer.num_too_long(passage.text) for passage in passages),
+        )
     )
 
 
@@ -171,49 +181,19 @@ def max_context_windows(windows):
     return owner
 
 
-class _Passage:
-    """A passage in word pieces."""
+class _WindowedPassage:
+    """A passage, and where windows over it lie."""
 
-    def __init__(self, words, tokenizer):
-        self.words = words
-        self.pieces, word_of_piece = [], []
-        self._first_piece = []  # of each word, and the end
-        for index, word in enumerate(words):
-            pieces = tokenizer.pieces_of_word(word)
-            self._first_piece.append(len(self.pieces))
-            self.pieces.extend(pieces)
-            word_of_piece.extend([index] * len(pieces))
-        self._first_piece.append(len(self.pieces))
-        self.ids = tokenizer.ids(self.pieces)
-        self.word_of_piece = np.array(word_of_piece, np.int32)
+    def __init__(self, example, tokenizer):
+        self.text, self.whole = example.passage, passage_of(example, tokenizer)
         self._windows = {}
 
     def windows(self, room, doc_stride):
         """windows_of and max_context_windows, once for all questions of one length."""
         if room not in self._windows:
-            windows = windows_of(len(self.pieces), room, doc_stride)
+            windows = windows_of(len(self.whole.pieces), room, doc_stride)
             self._windows[room] = (windows, max_context_windows(windows))
         return self._windows[room]
-
-    def answer_pieces(self, example, tokenizer):
-        """First and last piece of the answer, or None if there is none.
-
-        Words are coarser than answers, so that the tightest run of pieces that reads like the
-        tokenised answer is looked for among the pieces of the answer's words. Of the word
-        ``(1895-1943).``, in pieces ``( 1895 - 1943 ) .``, the answer ``1895`` gets only the second.
-        Where there is no such run ("Japan" in "Japanese", which is one piece) all pieces of the
-        words stay. Those of whole words stay, too.
-        """
-        if example.is_impossible:
-            return None
-        first = self._first_piece[example.start_word]
-        last = self._first_piece[example.end_word + 1] - 1
-        answer = tokenizer.tokenize(example.answer_text)
-        if answer and not example.has_whole_words:
-            for start in range(first, last - len(answer) + 2):
-                if self.pieces[start : start + len(answer)] == answer:
-                    return start, start + len(answer) - 1
-        return (first, last) if first <= last else None
 
 
 def _windows_of_question(index, question, passage, windows, tokenizer, positions_of):
@@ -222,35 +202,33 @@ def _windows_of_question(index, question, passage, windows, tokenizer, positions
     Args:
         index: the question's, in the list of examples.
         question: its pieces.
-        passage: the _Passage.
-        windows: what _Passage.windows gives for the room that the question leaves.
+        passage: the _WindowedPassage.
+        windows: what its windows() gives for the room that the question leaves.
         tokenizer: gives the pieces' ids.
         positions_of: _answer_in_window of the answer, or _no_positions.
     """
-    before = [CLS, *question, SEP]
-    before_ids, after_ids = tokenizer.ids(before), tokenizer.ids([SEP])
+    layout, passage = tokenizer.layout, passage.whole
+    before, after = [*layout.before, *question, *layout.between], layout.after
+    before_ids, after_ids = tokenizer.ids(before), tokenizer.ids(after)
+    roles_before = (
+        [OTHER] * len(layout.before) + [QUESTION] * len(question) + [OTHER] * len(layout.between)
+    )
     bounds, owner = windows
     for number, (start, length) in enumerate(bounds):
         pieces = slice(start, start + length)
-        inside = slice(len(before), len(before) + length)
-        token_to_word = np.full(len(before) + length + 1, -1, np.int32)
-        token_to_word[inside] = passage.word_of_piece[pieces]
-        is_max_context = np.zeros(len(before) + length + 1, bool)
-        is_max_context[inside] = owner[pieces] == number
+        is_max_context = np.zeros(len(before) + length + len(after), bool)
+        is_max_context[len(before) : len(before) + length] = owner[pieces] == number
         start_position, end_position = positions_of(start, length, len(before))
         yield Window(
             example_index=index,
-            tokens=before + passage.pieces[pieces] + [SEP],
+            tokens=before + passage.pieces[pieces] + after,
             input_ids=before_ids + passage.ids[pieces] + after_ids,
-            segment_ids=[0] * len(before) + [1] * (length + 1),
-            token_roles=[OTHER]
-            + [QUESTION] * len(question)
-            + [OTHER]
-            + [PASSAGE] * length
-            + [OTHER],
-            token_to_word=token_to_word,
+            segment_ids=[0] * len(before) + [1] * (length + len(after)),
+            token_roles=roles_before + [PASSAGE] * length + [OTHER] * len(after),
             token_is_max_context=is_max_context,
+            passage=passage,
             passage_start=start,
+            first_passage_token=len(before),
             start_position=start_position,
             end_position=end_position,
         )

@@ -41,7 +41,7 @@ class BatchByRole:
     as it is, and the keys of each role are all T, the others masked.
 
     Attributes:
-        input_ids, segment_ids, token_roles, num_rows, length: as those of Batch, in the new order;
+        input_ids, input_mask, segment_ids, token_roles, num_rows, length: as those of Batch, in the new order;
             length is how many places are not padding.
         positions: int32 ``[B, T]``, where in its window each token stands; None is in order.
         num_passage: how many rows, the first ones, are passage; None for static shapes, where this
@@ -59,7 +59,8 @@ class BatchByRole:
         self._row_roles = tf.one_hot(self.token_roles[:, : self.num_rows], NUM_ROLES)
 
     def _keep_order(self, batch):
-        self.input_ids, self.segment_ids = batch.input_ids, batch.segment_ids
+        self.input_ids, self.input_mask = batch.input_ids, batch.input_mask
+        self.segment_ids = batch.segment_ids
         self.token_roles, self.positions = batch.token_roles, None
         self.num_rows, self.length = batch.num_rows, batch.length
         self.num_passage = None
@@ -84,9 +85,9 @@ class BatchByRole:
             if batch.batch_size != 1:
                 self._biases.append(_absent_bias(~tf.gather(chosen, order, batch_dims=1)))
         self.positions = tf.concat(orders, axis=1)
-        self.input_ids, self.segment_ids, self.token_roles = (
+        self.input_ids, self.input_mask, self.segment_ids, self.token_roles = (
             tf.gather(x, self.positions, batch_dims=1)
-            for x in (batch.input_ids, batch.segment_ids, batch.token_roles)
+            for x in (batch.input_ids, batch.input_mask, batch.segment_ids, batch.token_roles)
         )
         self.num_passage, *others, num_padding = self._sizes
         self.length = self.num_passage + sum(others)

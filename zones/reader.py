@@ -10,7 +10,7 @@ import dataclasses
 
 import tensorflow.compat.v1 as tf
 
-from modeling import Embeddings, TransformerLayer, flat, initializer, shape_of
+from modeling import Embeddings, flat, initializer, shape_of, transformer_layers
 from zones.cells import BASELINE
 from zones.masks import sees_padding
 
@@ -19,7 +19,7 @@ class Reader:
     """BERT with a span head: for every token, the logit of starting and of ending the answer.
 
     Args:
-        config: a modeling.BertConfig.
+        config: a common.configuration.BertConfig.
         is_training: whether to drop out.
         one_hot_embeddings: look embeddings up by a product, as a TPU does best.
     """
@@ -31,10 +31,7 @@ class Reader:
             )
         with tf.variable_scope(config.scope):
             self.embeddings = Embeddings(config, one_hot_embeddings)
-            self.layers = []
-            for number in range(config.num_hidden_layers):
-                with tf.variable_scope("encoder/layer_%d" % number):
-                    self.layers.append(TransformerLayer(config))
+            self.layers = transformer_layers(config)
         with tf.variable_scope("cls/squad"):
             self.span_weights = tf.get_variable(
                 "output_weights", [2, config.hidden_size], initializer=initializer(0.02)
@@ -51,7 +48,7 @@ class Reader:
         Returns:
             float32 ``[B, F, 2]``, the logits of start and end.
         """
-        hidden = self.embeddings(batch.input_ids, batch.segment_ids)
+        hidden = self.embeddings(batch.input_ids, batch.input_mask, batch.segment_ids)
         return self.read_on(batch, hidden, cell)
 
     def read_on(self, batch, hidden, cell, first_layer=0):

@@ -70,7 +70,9 @@ def _read_forking(reader, batch, cells, variants_at_once):
     last_padded = max(
         [-1] + [n for n, leaving in enumerate(forks) if any(map(_sees_padding, leaving))]
     )
-    hidden = reader.embeddings(batch.input_ids, batch.segment_ids, batch.positions)
+    hidden = reader.embeddings(
+        batch.input_ids, batch.input_mask, batch.segment_ids, batch.positions
+    )
     if last_padded < 0:
         hidden = hidden[:, : batch.num_rows]
     logits, beside = {}, {}

@@ -20,9 +20,10 @@ def window(number, length):
         input_ids=[100 * number + position for position in range(length)],
         segment_ids=[position % 2 for position in range(length)],
         token_roles=[position % 3 for position in range(length)],
-        token_to_word=np.zeros(length, np.int32),
         token_is_max_context=np.zeros(length, bool),
+        passage=None,
         passage_start=0,
+        first_passage_token=0,
         start_position=number % 5,
         end_position=number % 7,
     )

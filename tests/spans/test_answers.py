@@ -8,9 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spans.answers import AnswerPicker, align, candidates_from_logits
+from spans.answers import AnswerPicker, candidates_from_logits
+from spans.passages import align
 from spans.windows import make_windows
 from squad.examples import Example, read_examples
+from tests.support.windows import words_of
 from tokenization import BasicTokenizer, Tokenizer, load_vocabulary
 
 VOCABULARY = {
@@ -32,7 +34,7 @@ def features_of(examples, max_seq_length=40, doc_stride=2):
 
 
 def picker_of(examples, features, version_2=False, n_best_size=20, max_length=30, threshold=0.0):
-    return AnswerPicker(examples, features, False, n_best_size, max_length, version_2, threshold)
+    return AnswerPicker(examples, features, n_best_size, max_length, version_2, threshold)
 
 
 def logits_of(features, **spots):
@@ -99,7 +101,7 @@ def naive_spans(feature, start, end, n_best_size, max_length):
         for last in naive_top(end, n_best_size):
             if first >= len(feature.tokens) or last >= len(feature.tokens):
                 continue
-            if feature.token_to_word[first] < 0 or feature.token_to_word[last] < 0:
+            if words_of(feature)[first] < 0 or words_of(feature)[last] < 0:
                 continue
             if not feature.token_is_max_context[first]:
                 continue
@@ -110,7 +112,7 @@ def naive_spans(feature, start, end, n_best_size, max_length):
 
 
 def naive_text(example, feature, first, last):
-    words = example.words[feature.token_to_word[first] : feature.token_to_word[last] + 1]
+    words = example.words[words_of(feature)[first] : words_of(feature)[last] + 1]
     normal = [" ".join(BasicTokenizer(False).tokenize(word)) for word in words]
     return align(feature.tokens[first : last + 1], words, normal)
 
@@ -367,7 +369,7 @@ def test_an_answer_is_always_part_of_the_passage(passage, do_lower_case, data):
     first = data.draw(st.integers(0, len(pieces) - 1))
     last = data.draw(st.integers(first, len(pieces) - 1))
     span = words[pieces[first][0] : pieces[last][0] + 1]
-    normal = [" ".join(tokenizer.basic.tokenize(word)) for word in span]
+    normal = [tokenizer.normal_word(word) for word in span]
     text = align([piece for _, piece in pieces[first : last + 1]], span, normal)
     assert text
     assert text in " ".join(span)
@@ -376,7 +378,7 @@ def test_an_answer_is_always_part_of_the_passage(passage, do_lower_case, data):
 def test_texts_are_worked_out_once_for_all_windows_and_questions(monkeypatch):
     aligned_pieces = []
     monkeypatch.setattr(
-        "spans.answers.align", lambda pieces, *_: aligned_pieces.append(pieces) or "".join(pieces)
+        "spans.passages.align", lambda pieces, *_: aligned_pieces.append(pieces) or "".join(pieces)
     )
     words = "a b c a b c".split()
     examples = [

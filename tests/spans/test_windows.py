@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from common.command_line import UserError
 from spans.windows import make_windows, max_context_windows, windows_of
 from squad.examples import Example, read_examples
+from tests.support.windows import words_of
 from tokenization import Tokenizer, load_vocabulary
 from zones.masks import OTHER, PASSAGE, QUESTION
 
@@ -69,9 +70,7 @@ def test_lists_are_the_published_ones(published, name):
 def test_lengths_are_the_published_ones(published):
     features, expected = published
     lengths = expected["input_mask"].sum(axis=1).tolist()
-    for (
-        name
-    ) in "tokens input_ids segment_ids token_roles token_to_word token_is_max_context".split():
+    for name in "tokens input_ids segment_ids token_roles token_is_max_context".split():
         assert [len(getattr(feature, name)) for feature in features] == lengths
 
 
@@ -92,7 +91,7 @@ def test_maps_are_the_published_ones(published, golden):
     maps = json.loads((golden / "expected" / "features_predict_maps.json").read_text())
     assert len(maps) == 60
     for feature, expected in zip(published[0], maps):
-        words, context = feature.token_to_word, feature.token_is_max_context
+        words, context = words_of(feature), feature.token_is_max_context
         passage = np.flatnonzero(words >= 0)
         assert {str(i): words[i] for i in passage} == expected["token_to_orig_map"]
         assert {str(i): context[i] for i in passage} == expected["token_is_max_context"]
@@ -155,8 +154,8 @@ def test_every_piece_is_in_a_window_and_of_maximum_context_once(n, size, stride)
     seen, owned = [], []
     for feature in features:
         assert len(feature.tokens) <= size + 3
-        seen.extend(feature.token_to_word[feature.token_to_word >= 0])
-        owned.extend(feature.token_to_word[feature.token_is_max_context])
+        seen.extend(words_of(feature)[words_of(feature) >= 0])
+        owned.extend(words_of(feature)[feature.token_is_max_context])
     # One piece a word, so that words count pieces.
     every_piece = list(range(5 * (n // 5 + 1)))
     assert sorted(set(seen)) == every_piece
@@ -189,12 +188,12 @@ def test_a_window_in_full():
     assert first.input_ids == TOKENIZER.ids(first.tokens)
     assert first.segment_ids == [0] * 5 + [1] * 7
     assert first.token_roles == [OTHER, *[QUESTION] * 3, OTHER, *[PASSAGE] * 6, OTHER]
-    assert first.token_to_word.tolist() == [-1] * 5 + [0, 1, 1, 1, 2, 2] + [-1]
+    assert words_of(first).tolist() == [-1] * 5 + [0, 1, 1, 1, 2, 2] + [-1]
     assert first.token_is_max_context.tolist() == [False] * 5 + [True] * 5 + [False] * 2
     assert first.example_index == 0
     assert (first.passage_start, first.start_position, first.end_position) == (0, None, None)
     assert second.tokens == "[CLS] c d ? [SEP] ) w ##w ##w [SEP]".split()
-    assert second.token_to_word.tolist() == [-1] * 5 + [1, 2, 2, 2] + [-1]
+    assert words_of(second).tolist() == [-1] * 5 + [1, 2, 2, 2] + [-1]
     assert second.token_is_max_context.tolist() == [False] * 6 + [False, True, True, False]
     assert second.passage_start == 3
 
@@ -213,7 +212,7 @@ def test_a_passage_without_tokens_has_one_window(passage, question, is_training)
         answer = {"answer_text": "", "start_word": -1, "end_word": -1, "is_impossible": True}
     (feature,) = features_of([example(passage, question, **answer)], is_training=is_training)
     assert feature.tokens == ["[CLS]", *question, "[SEP]", "[SEP]"]
-    assert (feature.token_to_word == -1).all()
+    assert (words_of(feature) == -1).all()
     assert not feature.token_is_max_context.any()
     if is_training:
         assert (feature.start_position, feature.end_position) == (0, 0)
@@ -223,7 +222,7 @@ def test_odd_characters_go_through():
     words = "\U0001f600 \u05e9\u05dc\u05d5\u05dd a\x00b \ud83d w"
     (feature,) = features_of([example(words, "\U0001f600\x00 a")], 30)
     assert feature.tokens == "[CLS] [UNK] a [SEP] [UNK] [UNK] [UNK] w [SEP]".split()
-    assert feature.token_to_word.tolist() == [-1, -1, -1, -1, 0, 1, 2, 4, -1]
+    assert words_of(feature).tolist() == [-1, -1, -1, -1, 0, 1, 2, 4, -1]
 
 
 def test_a_passage_is_cut_into_pieces_once_for_all_its_questions(monkeypatch):
@@ -264,7 +263,7 @@ def test_the_answer_gets_the_tightest_pieces(passage, answer, words, tokens):
     (feature,) = features_of([asked], is_training=True)
     found = slice(feature.start_position, feature.end_position + 1)
     assert feature.tokens[found] == tokens
-    assert set(feature.token_to_word[found]) <= set(range(words[0], words[1] + 1))
+    assert set(words_of(feature)[found]) <= set(range(words[0], words[1] + 1))
 
 
 def test_of_two_equal_runs_the_first_is_taken():

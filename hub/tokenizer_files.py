@@ -1,0 +1,270 @@
+"""The tokenizer's files of a directory as ``save_pretrained`` writes them: read, and written."""
+
+import json
+from typing import NamedTuple, Optional
+
+import tokenization
+from common import files
+from common.command_line import UserError
+from common.progress import say
+from hub.tokenizers import LIBRARY_FILE, VOCABULARY, LibraryTokenizer
+from hub.weights import write_json
+
+_SETTINGS, _SPECIAL = "tokenizer_config.json", "special_tokens_map.json"
+
+
+class ReaderTokenizer(NamedTuple):
+    """What a reader of ours needs to know of its tokenizer.
+
+    Attributes:
+        name: the file that ``--vocab_file`` is to name: VOCABULARY or LIBRARY_FILE.
+        content: its bytes.
+        num_pieces: one more than the largest id.
+        settings: flags of run_squad.py -> their values; empty for LIBRARY_FILE, which says all.
+    """
+
+    name: str
+    content: bytes
+    num_pieces: int
+    settings: dict
+
+
+def read_tokenizer(directory):
+    """The tokenizer in DIR.
+
+    Raises:
+        UserError: there is none, or none that can be used here.
+    """
+    names = files.list_directory(directory, "DIR")
+    path = files.join(directory, LIBRARY_FILE)
+    document = files.read_json(path, "DIR") if LIBRARY_FILE in names else None
+    if document is not None and not _is_berts(document, path):
+        return _of_library(files.read_text(path, "DIR"), path)
+    if document is not None or VOCABULARY in names:
+        return _of_word_pieces(directory, names, document)
+    if {"vocab.json", "merges.txt"} <= set(names):
+        return _of_byte_pairs(directory)
+    if any(name.endswith((".model", ".vocab", ".bpe.codes")) for name in names):
+        raise UserError(
+            "DIR: %s has its tokenizer in an older form only; where transformers is installed, "
+            "write the newer one, tokenizer.json, with AutoTokenizer.from_pretrained(DIR)"
+            ".save_pretrained(DIR)" % directory
+        )
+    raise UserError(
+        "DIR: %s has neither vocab.txt nor tokenizer.json; download the tokenizer's files, too"
+        % directory
+    )
+
+
+# WordPiece --------------------------------------------------------------------------------------
+
+
+def _is_berts(document, path):
+    """Whether a ``tokenizer.json`` says what tokenization.py does."""
+    model = document.get("model") if isinstance(document, dict) else None
+    if not isinstance(model, dict) or not isinstance(model.get("vocab"), (dict, list)):
+        raise UserError("DIR: %s is not what the tokenizers library writes" % path)
+    # Files of before 2020 do not name the type.
+    kind = model.get("type", "WordPiece" if "max_input_chars_per_word" in model else None)
+    parts = [document.get(part) for part in ("normalizer", "pre_tokenizer")]
+    kinds = [part.get("type") if isinstance(part, dict) else None for part in parts]
+    return (
+        kind == "WordPiece"
+        and kinds == ["BertNormalizer", "BertPreTokenizer"]
+        and parts[0].get("clean_text") is not False
+        and model.get("unk_token") == tokenization.UNKNOWN
+        and model.get("continuing_subword_prefix", "##") == "##"
+        and _in_order(document) is not None
+    )
+
+
+def _in_order(document):
+    """The pieces in the order of their ids, or None if an id is missing."""
+    vocabulary = dict(document["model"]["vocab"])
+    for token in document.get("added_tokens") or []:
+        vocabulary.setdefault(token["content"], token["id"])
+    pieces = {number: piece for piece, number in vocabulary.items()}
+    in_order = [pieces.get(number) for number in range(len(pieces))]
+    return None if None in in_order else in_order
+
+
+def _of_word_pieces(directory, names, document):
+    path = files.join(directory, VOCABULARY)
+    settings = _settings_of(directory, names, document)
+    if VOCABULARY in names:
+        content = files.read_bytes(path, "DIR")
+        vocabulary = tokenization.load_vocabulary(path, "DIR")
+        if document is not None:
+            others = {
+                piece for number, piece in enumerate(_in_order(document))
+                if vocabulary.get(piece) != number
+            }  # fmt: skip
+            if others:
+                say(
+                    "WARNING: %s and %s do not agree, for example on %r; %s is taken"
+                    % (VOCABULARY, LIBRARY_FILE, min(others), VOCABULARY)
+                )
+    else:
+        pieces = _in_order(document)
+        content = ("\n".join(pieces) + "\n").encode("utf-8", "surrogatepass")
+        vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    if settings["do_lower_case"] is None:
+        is_cased = tokenization.is_cased(vocabulary)
+        settings["do_lower_case"] = not is_cased
+        say(
+            "NOTE: %s does not say whether text is lower-cased; %s"
+            % (
+                directory,
+                "its vocabulary is cased" if is_cased else "it is, as for most such vocabularies",
+            )
+        )
+    tokenization.check_case(vocabulary, settings["do_lower_case"], "DIR/" + VOCABULARY)
+    return ReaderTokenizer(VOCABULARY, content, max(vocabulary.values()) + 1, settings)
+
+
+def _settings_of(directory, names, document):
+    """What ``tokenizer_config.json`` says, else the normalizer of ``tokenizer.json``."""
+    said = files.read_json(files.join(directory, _SETTINGS), "DIR") if _SETTINGS in names else {}
+    if not isinstance(said, dict):
+        say("WARNING: %s holds no JSON object; it is passed over" % _SETTINGS)
+        said = {}
+    normalizer = (document or {}).get("normalizer") or {}
+    found = {
+        "do_lower_case": _switch(said, "do_lower_case", normalizer.get("lowercase")),
+        "strip_accents": _switch(said, "strip_accents", normalizer.get("strip_accents")),
+        "tokenize_chinese_chars": _switch(
+            said, "tokenize_chinese_chars", normalizer.get("handle_chinese_chars", True)
+        ),
+    }
+    for key, usual in (
+        ("word_tokenizer_type", (None, "basic")),
+        ("subword_tokenizer_type", (None, "wordpiece")),
+        ("do_basic_tokenize", (None, True)),
+        ("do_word_tokenize", (None, True)),
+        ("never_split", (None, [])),
+        ("normalize_text", (None, True)),
+    ):
+        if said.get(key) not in usual:
+            say(
+                "WARNING: %s says %s = %r, which is not done here: text is cut as BERT's own code "
+                "cuts it, and answers may differ" % (_SETTINGS, key, said[key])
+            )
+    if found["tokenize_chinese_chars"] is None:
+        found["tokenize_chinese_chars"] = True
+    return found
+
+
+def _switch(said, key, default: Optional[bool]):
+    """A truth value, or None; a text is taken for the truth value that it names."""
+    value = said.get(key)
+    if isinstance(value, bool):
+        return value
+    if value is not None:
+        meant = {"true": True, "false": False}.get(str(value).strip().lower())
+        say(
+            "WARNING: %s has %s = %r, which is no truth value; %s is taken"
+            % (_SETTINGS, key, value, default if meant is None else meant)
+        )
+        if meant is not None:
+            return meant
+    return default if isinstance(default, bool) else None
+
+
+# The library ------------------------------------------------------------------------------------
+
+
+def _of_library(text, path):
+    tokenizer = LibraryTokenizer(text, "DIR: %s" % path)
+    num_pieces = max(tokenizer.vocabulary.values()) + 1
+    return ReaderTokenizer(LIBRARY_FILE, text.encode("utf-8"), num_pieces, {})
+
+
+def _of_byte_pairs(directory):
+    """RoBERTa's older form, ``vocab.json`` and ``merges.txt``, as a ``tokenizer.json``."""
+    path = files.join(directory, "vocab.json")
+    vocabulary = files.read_json(path, "DIR")
+    merges = files.read_text(files.join(directory, "merges.txt"), "DIR").split("\n")
+    specials = ["<s>", "</s>", "<unk>", "<pad>", "<mask>"]
+    if not isinstance(vocabulary, dict) or not {"<s>", "</s>"} <= set(vocabulary):
+        raise UserError("DIR: %s is no vocabulary of RoBERTa's: it lacks <s> or </s>" % path)
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+    document = {
+        "version": "1.0",
+        "added_tokens": [
+            dict(
+                dict.fromkeys(("single_word", "rstrip", "normalized"), False),
+                id=vocabulary[token],
+                content=token,
+                lstrip=token == "<mask>",
+                special=True,
+            )
+            for token in sorted(set(specials) & set(vocabulary), key=vocabulary.get)
+        ],
+        "normalizer": None,
+        "pre_tokenizer": byte_level,
+        "post_processor": {
+            "type": "RobertaProcessing",
+            "sep": ["</s>", vocabulary["</s>"]],
+            "cls": ["<s>", vocabulary["<s>"]],
+            "trim_offsets": True,
+            "add_prefix_space": False,
+        },
+        "decoder": byte_level,
+        "model": {
+            "type": "BPE",
+            "continuing_subword_prefix": "",
+            "end_of_word_suffix": "",
+            "fuse_unk": False,
+            "vocab": vocabulary,
+            "merges": [line for line in merges if line and not line.startswith("#version")],
+        },
+    }
+    return _of_library(json.dumps(document, ensure_ascii=False), path)
+
+
+# Written ----------------------------------------------------------------------------------------
+
+
+def write_tokenizer(out, config, architecture, name, content, settings):
+    """Writes a reader's tokenizer for ``AutoTokenizer``.
+
+    Args:
+        out: the directory.
+        config: the reader's BertConfig.
+        architecture: its hub.architectures.HubArchitecture.
+        name, content, settings: as those of ReaderTokenizer.
+    """
+    described = {"model_max_length": config.longest_window}
+    if config.architecture.num_segments < 2:
+        described["model_input_names"] = ["input_ids", "attention_mask"]
+    if name == VOCABULARY:
+        special = {
+            "unk_token": "[UNK]",
+            "sep_token": "[SEP]",
+            "pad_token": "[PAD]",
+            "cls_token": "[CLS]",
+            "mask_token": "[MASK]",
+        }
+        described.update(settings, tokenizer_class=architecture.tokenizer)
+    else:
+        special = _special_tokens(content, config, "--vocab_file")
+        # That of the library, which does all that the file says and nothing else.
+        described["tokenizer_class"] = "PreTrainedTokenizerFast"
+    write_json(files.join(out, _SETTINGS), dict(special, **described))
+    write_json(files.join(out, _SPECIAL), special)
+    files.write_bytes(files.join(out, name), content, "OUT")
+
+
+def _special_tokens(content, config, where):
+    tokenizer = LibraryTokenizer(content.decode("utf-8"), where)
+    named = {number: piece for piece, number in tokenizer.vocabulary.items()}
+    special = {
+        "cls_token": tokenizer.layout.before[0],
+        "sep_token": tokenizer.layout.after[0],
+        "pad_token": named[config.pad_token_id],
+    }
+    for key, pieces in (("unk_token", ("<unk>", "[UNK]")), ("mask_token", ("<mask>", "[MASK]"))):
+        for piece in pieces:
+            if piece in tokenizer.vocabulary:
+                special[key] = piece
+    return special

@@ -1,0 +1,225 @@
+"""The tensors of a directory as ``save_pretrained`` writes it: in one file or in shards.
+
+safetensors files are read as they are, and ``pytorch_model.bin`` where torch is installed.
+"""
+
+import json
+import re
+from typing import NamedTuple, Tuple
+
+import numpy as np
+import safetensors
+
+from common import files
+from common.command_line import UserError
+from common.progress import say
+
+# The forms that weights come in: the file, or the index of its shards.
+_FORMS = (
+    (re.compile(r"model(\.[^.]+)?\.safetensors"), re.compile(r"model\.safetensors\.index(\.[^.]+)?\.json")),
+    (re.compile(r"pytorch_model(\.[^.]+)?\.bin"), re.compile(r"pytorch_model\.bin\.index(\.[^.]+)?\.json")),
+)  # fmt: skip
+# What else may be found in the place of weights, and what to do about it.
+_OTHERS = (
+    (
+        r"adapter_(config\.json|model\..*)",
+        "holds an adapter, which is only what was added to a model; load it with peft, call "
+        "merge_and_unload() and save the result with save_pretrained",
+    ),
+    (
+        r"tf_model\.h5|flax_model\.msgpack",
+        "holds weights for another framework ({name}) only; load it with transformers "
+        "(from_tf=True or from_flax=True) and save it with save_pretrained",
+    ),
+    (
+        r".*\.ckpt.*\.index",
+        "holds a TensorFlow checkpoint ({name}), which needs no converting: name it with "
+        "--init_checkpoint, or its directory with BERT_DIR",
+    ),
+    (r".*\.(onnx|gguf|tflite|ot)", "holds {name} only, a form made for running, not for reading"),
+    (r".*\.safetensors", "has no model.safetensors, but {name}; rename it if that is the model"),
+)
+
+_KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+
+
+class StoredTensor(NamedTuple):
+    """A tensor as it lies in a file.
+
+    Attributes:
+        path: the file.
+        kind: how numbers are stored, as safetensors calls it, such as ``BF16``.
+        shape: a tuple of int.
+        data: bytes, or something that numpy reads as such.
+    """
+
+    path: str
+    kind: str
+    shape: Tuple[int, ...]
+    data: bytes
+
+    def array(self, name):
+        """Its numbers as float32.
+
+        Raises:
+            UserError: they are no floating-point numbers that we know.
+        """
+        if self.kind == "BF16":
+            # The upper half of a float32.
+            halves = np.frombuffer(self.data, "<u2").astype("<u4")
+            array = (halves << 16).view("<f4")
+        elif self.kind in _KINDS:
+            with np.errstate(over="ignore"):
+                array = np.frombuffer(self.data, _KINDS[self.kind]).astype(np.float32)
+        else:
+            raise UserError(
+                "DIR: in %s, %s is stored as %s, where 16, 32 or 64-bit floating-point numbers are "
+                "expected; if the model is quantized, take the one that it was made from"
+                % (self.path, name, self.kind)
+            )
+        return array.reshape(self.shape)
+
+
+def read_directory(directory):
+    """The tensors of a model.
+
+    Returns:
+        (the path of the weights, a dict: name -> StoredTensor).
+
+    Raises:
+        UserError: no weights that can be read are there, or not all of them.
+    """
+    if not files.is_directory(directory):
+        raise UserError("DIR: there is no directory %s; check the path" % directory)
+    names = files.list_directory(directory, "DIR")
+    for read, (whole, index) in zip((_read_safetensors, _read_torch), _FORMS):
+        name = _only(whole, names, directory) or _only(index, names, directory)
+        if name is None:
+            continue
+        path = files.join(directory, name)
+        if whole.fullmatch(name):
+            return path, read(path)
+        return path, _read_shards(directory, path, names, read)
+    for pattern, told in _OTHERS:
+        for name in names:
+            if re.fullmatch(pattern, name):
+                raise UserError("DIR: %s %s" % (directory, told.format(name=name)))
+    raise UserError(
+        "DIR: %s has no model.safetensors; name the directory of a Hugging Face model" % directory
+    )
+
+
+def _only(pattern, names, directory):
+    """The name that has this form; the plain one if there are several."""
+    found = [name for name in names if pattern.fullmatch(name)]
+    plain = [name for name in found if pattern.fullmatch(name).group(1) is None]
+    if plain or not found:
+        return plain[0] if plain else None
+    if len(found) > 1:
+        raise UserError(
+            "DIR: %s holds several variants of the weights (%s); leave the one that is wanted"
+            % (directory, ", ".join(found))
+        )
+    say("The weights are a variant, %s." % found[0])
+    return found[0]
+
+
+def _read_shards(directory, index, names, read):
+    """The tensors of all files that an index names."""
+    content = files.read_json(index, "DIR")
+    places = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(places, dict) or not places:
+        raise UserError("DIR: %s is no index of shards: it has no weight_map" % index)
+    shards = sorted({str(place) for place in places.values()})
+    missing = [shard for shard in shards if shard not in names]
+    if missing:
+        raise UserError(
+            "DIR: %s names %s, which is not beside it; download all of the model"
+            % (index, missing[0])
+        )
+    tensors = {}
+    for shard in shards:
+        for name, tensor in read(files.join(directory, shard)).items():
+            if name in tensors:
+                raise UserError(
+                    "DIR: %s and %s both hold %s; download the model again"
+                    % (tensors[name].path, tensor.path, name)
+                )
+            tensors[name] = tensor
+    absent = sorted(set(places) - set(tensors))
+    if absent:
+        raise UserError(
+            "DIR: %s lacks %s, which %s promises; download it again"
+            % (files.join(directory, str(places[absent[0]])), absent[0], index)
+        )
+    return tensors
+
+
+def _read_safetensors(path):
+    content = files.read_bytes(path, "DIR")
+    files.check_is_itself(content[:1000], path, "DIR")
+    try:
+        stored = safetensors.deserialize(content)
+    except Exception as error:  # its own, or of a header that is no text
+        raise UserError(
+            "DIR: %s is not a whole safetensors file (%s); download it again"
+            % (path, _first_line(error))
+        )
+    return {
+        name: StoredTensor(path, tensor["dtype"], tuple(tensor["shape"]), tensor["data"])
+        for name, tensor in stored
+    }
+
+
+def _read_torch(path):
+    content = files.read_bytes(path, "DIR")
+    files.check_is_itself(content[:1000], path, "DIR")
+    try:
+        import torch
+    except ImportError:
+        raise UserError(
+            "DIR: %s can only be read with torch, which is not installed here; where it is, load "
+            "the model with transformers and save it with save_pretrained, which writes "
+            "model.safetensors" % path
+        )
+    import io
+
+    try:
+        stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UserError(
+            "DIR: %s is not a whole file of weights (%s); download it again"
+            % (path, _first_line(error))
+        )
+    if isinstance(stored, dict) and isinstance(stored.get("state_dict"), dict):
+        stored = stored["state_dict"]
+    if not isinstance(stored, dict):
+        raise UserError("DIR: %s holds no dict of tensors, as a model's weights are" % path)
+    tensors = {}
+    for name, tensor in stored.items():
+        if not torch.is_tensor(tensor):
+            continue
+        floating = tensor.is_floating_point()
+        array = (tensor.float() if floating else tensor).contiguous().numpy()
+        kind = "F32" if floating else str(array.dtype)
+        tensors[str(name)] = StoredTensor(path, kind, array.shape, array.tobytes())
+    return tensors
+
+
+def _first_line(error):
+    return (str(error).strip() or type(error).__name__).split("\n")[0][:200]
+
+
+def write_safetensors(path, tensors, what="OUT"):
+    """Writes float32 arrays, name -> array, for ``transformers`` to read."""
+    import safetensors.numpy
+
+    # "pt": what transformers asks of a file before it loads it.
+    content = safetensors.numpy.save(tensors, metadata={"format": "pt"})
+    files.write_bytes(path, content, what)
+
+
+def write_json(path, value, what="OUT"):
+    """Writes a value as ``transformers`` does: indented by two, a newline at the end."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    files.write_bytes(path, text.encode("utf-8"), what)
