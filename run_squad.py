@@ -31,11 +31,11 @@ import sys
 
 import tensorflow.compat.v1 as tf
 
-import tokenization
 from common import command_line, files
 from common.command_line import UserError
+from common.configuration import BertConfig
 from common.progress import say
-from modeling import BertConfig
+from hub import tokenizers
 from running import checkpoints, cluster, machines, training
 from running import decoding as prediction
 from running import estimator as runtime
@@ -139,9 +139,9 @@ def _cells_asked(asked, num_layers):
     return (Cell(layer, zones[0]),) if zones else (BASELINE,)
 
 
-def _check_sizes(asked, config, vocabulary):
+def _check_sizes(asked, config, tokenizer):
     """Raises UserError if vocabulary, configuration and lengths do not go together."""
-    num_pieces = max(vocabulary.values()) + 1
+    num_pieces = max(tokenizer.vocabulary.values()) + 1
     if num_pieces > config.vocab_size:
         raise UserError(
             "--vocab_file: %s has %d entries but --bert_config_file says vocab_size %d; "
@@ -154,10 +154,10 @@ def _check_sizes(asked, config, vocabulary):
             "NOTE: %s has %d entries, and the model has room for %d"
             % (asked.vocab_file, num_pieces, config.vocab_size)
         )
-    if asked.max_seq_length > config.max_position_embeddings:
+    if asked.max_seq_length > config.longest_window:
         raise UserError(
             "--max_seq_length: %d is more than the %d positions that the model knows"
-            % (asked.max_seq_length, config.max_position_embeddings)
+            % (asked.max_seq_length, config.longest_window)
         )
 
 
@@ -206,17 +206,21 @@ def main(argv=None):
     runtime.prepare(FLAGS.verbose_logging)
     _check_task(FLAGS)
     config = BertConfig.from_file(FLAGS.bert_config_file)
-    vocabulary = tokenization.load_vocabulary(FLAGS.vocab_file)
-    tokenization.check_case(vocabulary, FLAGS.do_lower_case)
-    _check_sizes(FLAGS, config, vocabulary)
+    tokenizer = tokenizers.load(
+        FLAGS.vocab_file,
+        FLAGS.do_lower_case,
+        FLAGS.strip_accents,
+        FLAGS.tokenize_chinese_chars,
+        FLAGS.align_answers,
+    )
+    _check_sizes(FLAGS, config, tokenizer)
     settings = _settings_of(FLAGS, config)
-    return run(settings, vocabulary, FLAGS.do_train, FLAGS.do_predict or FLAGS.do_sweep)
+    return run(settings, tokenizer, FLAGS.do_train, FLAGS.do_predict or FLAGS.do_sweep)
 
 
-def run(settings, vocabulary, do_train, do_decode):
+def run(settings, tokenizer, do_train, do_decode):
     """Does what checked settings ask for."""
     runtime.set_seeds(settings.random_seed)
-    tokenizer = tokenization.Tokenizer(vocabulary, settings.do_lower_case)
     if do_decode:
         files.make_directory(settings.prediction_dir, "--prediction_dir")
     try:

@@ -85,16 +85,13 @@ def check_case(vocabulary, do_lower_case, what="--vocab_file"):
     """
     if not isinstance(vocabulary, dict):
         vocabulary = load_vocabulary(vocabulary, what)
-    entries = [entry for entry in vocabulary if len(entry) > 1 and not entry.startswith("##")]
-    words = [entry for entry in entries if entry.isalpha() and entry.lower() != entry.upper()]
-    capitalised = sum(word != word.lower() for word in words)
-    is_cased = len(words) >= 50 and capitalised >= 0.1 * len(words)
+    words, capitalised = _words_with_case(vocabulary)
     is_uncased = (
-        capitalised == 0
+        not capitalised
         and len(words) >= 2000
         and len(words) >= 0.5 * len(vocabulary)
     )  # fmt: skip
-    if do_lower_case and is_cased:
+    if do_lower_case and is_cased(vocabulary):
         raise UserError(
             "--do_lower_case: the vocabulary of %s is cased (%d of its %d words have capitals, "
             "which lower-cased text never matches); use --do_lower_case=False"
@@ -105,6 +102,19 @@ def check_case(vocabulary, do_lower_case, what="--vocab_file"):
             "--do_lower_case: the vocabulary of %s is uncased (none of its %d words has a "
             "capital); use --do_lower_case=True" % (what, len(words))
         )
+
+
+def is_cased(vocabulary):
+    """Whether a vocabulary was plainly made for text that keeps its capitals; see check_case."""
+    words, capitalised = _words_with_case(vocabulary)
+    return len(words) >= 50 and capitalised >= 0.1 * len(words)
+
+
+def _words_with_case(vocabulary):
+    """The entries that begin a word whose letters have case, and how many have a capital."""
+    entries = [entry for entry in vocabulary if len(entry) > 1 and not entry.startswith("##")]
+    words = [entry for entry in entries if entry.isalpha() and entry.lower() != entry.upper()]
+    return words, sum(word != word.lower() for word in words)
 
 
 class _CharacterTable(dict):

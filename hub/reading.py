@@ -16,6 +16,7 @@ from hub import weights
 from hub.architectures import OUR_SPAN_HEAD, SPAN_HEAD, our_config, their_name
 from hub.tokenizer_files import read_tokenizer
 from running import checkpoints
+from running.training import TRAINING_NOTE
 
 CONFIG = "config.json"
 OUR_CONFIG, OUR_CHECKPOINT = "bert_config.json", "bert_model.ckpt"
@@ -40,14 +41,13 @@ _LARGEST = 1e18
 _WORDS = "embeddings.word_embeddings.weight"
 
 
-def from_hub(directory, out, describe):
+def from_hub(directory, out):
     """Converts DIR to OUT.
 
     Args:
         directory: a directory of ``save_pretrained``: a span reader, or an encoder.
         out: the directory to write: for a reader an ``output_dir`` to decode from, for an encoder a
             ``BERT_DIR`` to train from.
-        describe: writes the note beside a reader; takes OUT and the flags that it says.
 
     Raises:
         UserError: DIR cannot be read, or is no model that we have; nothing is written then.
@@ -70,22 +70,40 @@ def from_hub(directory, out, describe):
     write_checkpoint(files.join(out, OUR_CHECKPOINT), variables)
     files.write_json(files.join(out, OUR_CONFIG), dataclasses.asdict(config), "OUT")
     files.write_bytes(files.join(out, tokenizer.name), tokenizer.content, "OUT")
-    files.write_bytes(files.join(out, "checkpoint"), _STATE % ((OUR_CHECKPOINT.encode(),) * 2))
-    if not is_reader:
-        files.remove(files.join(out, "checkpoint"))
-    describe(out, tokenizer.settings, is_reader)
+    _describe(directory, out, tokenizer, is_reader)
     say("Written: %s, %s and %s.* in %s" % (OUR_CONFIG, tokenizer.name, OUR_CHECKPOINT, out))
     if is_reader:
         say("For decode_squad.sh: MODEL_OUTPUT_DIR=%s" % out)
-    else:
-        case = tokenizer.settings.get("do_lower_case")
-        say(
-            "For train_squad.sh: BERT_DIR=%s%s"
-            % (out, "" if case is None else " DO_LOWER_CASE=%s" % case)
+    case = tokenizer.settings.get("do_lower_case")
+    say(
+        "For train_squad.sh%s: BERT_DIR=%s%s"
+        % (
+            ", to train it further" if is_reader else "",
+            out,
+            "" if case is None else " DO_LOWER_CASE=%s" % case,
         )
+    )
 
 
-_STATE = b'model_checkpoint_path: "%s"\nall_model_checkpoint_paths: "%s"\n'
+def _describe(directory, out, tokenizer, is_reader):
+    """Writes what tells a reader, ready to decode with, from an encoder to train from."""
+    state, note = files.join(out, "checkpoint"), files.join(out, TRAINING_NOTE)
+    if not is_reader:
+        # Of an earlier conversion.
+        files.remove(state)
+        files.remove(note)
+        return
+    text = 'model_checkpoint_path: "{0}"\nall_model_checkpoint_paths: "{0}"\n'
+    files.write_bytes(state, text.format(OUR_CHECKPOINT).encode(), "OUT")
+    files.write_json(note, read_note(directory) or _note_of(directory, tokenizer), "OUT")
+
+
+def _note_of(directory, tokenizer):
+    """What the note beside a reader of the hub says."""
+    said = dict(tokenizer.settings, score_padding=False, origin=files.absolute(directory))
+    if tokenizer.settings:
+        said["align_answers"] = False
+    return said
 
 
 def _check_place(out):
@@ -201,13 +219,19 @@ def _taken(ours, shape, name, stored, path):
             "belongs to it" % (path, name, list(tensor.shape), shape[::-1] if turned else shape)
         )
     array = tensor.array(name)
-    if not np.all(np.abs(array) < _LARGEST):
-        raise UserError(
-            "DIR: in %s, %s holds NaN or numbers beyond all measure (%d of %d); download the model "
-            "again, or take an earlier checkpoint of its training"
-            % (path, name, np.sum(~(np.abs(array) < _LARGEST)), array.size)
-        )
+    check_numbers(array, "DIR: in %s, %s" % (path, name))
     return np.ascontiguousarray(array.T) if turned else array
+
+
+def check_numbers(array, where):
+    """Raises UserError if a tensor holds something that no computing can be done with."""
+    with np.errstate(invalid="ignore"):
+        wrong = np.sum(~(np.abs(array) < _LARGEST))
+    if wrong:
+        raise UserError(
+            "%s holds NaN or numbers beyond all measure (%d of %d); copy the model again, or take "
+            "an earlier checkpoint of its training" % (where, wrong, array.size)
+        )
 
 
 def _some(names, most=4):
@@ -235,3 +259,13 @@ def write_checkpoint(path, variables):
             raise UserError(
                 "OUT: cannot write %s (%s)" % (path, error.message.split("\n")[0].split(";")[-1])
             )
+
+
+def read_note(directory):
+    """The note beside a reader, as a dict; an empty one if there is none that can be read."""
+    path = files.join(directory, TRAINING_NOTE)
+    try:
+        noted = files.read_json(path) if files.exists(path) else {}
+    except UserError:
+        noted = {}
+    return noted if isinstance(noted, dict) else {}

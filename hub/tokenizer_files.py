@@ -7,6 +7,7 @@ import tokenization
 from common import files
 from common.command_line import UserError
 from common.progress import say
+from hub.architectures import HUB_ARCHITECTURES
 from hub.tokenizers import LIBRARY_FILE, VOCABULARY, LibraryTokenizer
 from hub.weights import write_json
 
@@ -225,38 +226,46 @@ def _of_byte_pairs(directory):
 # Written ----------------------------------------------------------------------------------------
 
 
-def write_tokenizer(out, config, architecture, name, content, settings):
+def write_tokenizer(out, config, content, settings):
     """Writes a reader's tokenizer for ``AutoTokenizer``.
 
     Args:
         out: the directory.
         config: the reader's BertConfig.
-        architecture: its hub.architectures.HubArchitecture.
-        name, content, settings: as those of ReaderTokenizer.
+        content: the bytes of its ``vocab.txt`` or ``tokenizer.json``.
+        settings: how a ``vocab.txt`` is used, as ReaderTokenizer has them; None for the other.
+
+    Returns:
+        The name of the file that the content is in.
     """
     described = {"model_max_length": config.longest_window}
     if config.architecture.num_segments < 2:
         described["model_input_names"] = ["input_ids", "attention_mask"]
-    if name == VOCABULARY:
-        special = {
-            "unk_token": "[UNK]",
-            "sep_token": "[SEP]",
-            "pad_token": "[PAD]",
-            "cls_token": "[CLS]",
-            "mask_token": "[MASK]",
-        }
-        described.update(settings, tokenizer_class=architecture.tokenizer)
-    else:
-        special = _special_tokens(content, config, "--vocab_file")
+    if settings is None:
+        name, special = LIBRARY_FILE, _special_tokens(content, config)
         # That of the library, which does all that the file says and nothing else.
         described["tokenizer_class"] = "PreTrainedTokenizerFast"
+    else:
+        name, special = VOCABULARY, _SPECIAL_TOKENS
+        described.update(settings, tokenizer_class=HUB_ARCHITECTURES[config.model_type].tokenizer)
     write_json(files.join(out, _SETTINGS), dict(special, **described))
     write_json(files.join(out, _SPECIAL), special)
     files.write_bytes(files.join(out, name), content, "OUT")
+    return name
 
 
-def _special_tokens(content, config, where):
-    tokenizer = LibraryTokenizer(content.decode("utf-8"), where)
+# Of WordPiece vocabularies.
+_SPECIAL_TOKENS = {
+    "unk_token": "[UNK]",
+    "sep_token": "[SEP]",
+    "pad_token": "[PAD]",
+    "cls_token": "[CLS]",
+    "mask_token": "[MASK]",
+}
+
+
+def _special_tokens(content, config):
+    tokenizer = LibraryTokenizer(content.decode("utf-8"), "--vocab_file")
     named = {number: piece for piece, number in tokenizer.vocabulary.items()}
     special = {
         "cls_token": tokenizer.layout.before[0],

@@ -54,12 +54,14 @@ class LibraryTokenizer:
         by_words: False: pieces know their characters.
         layout: the special tokens of a window, as the file says.
         vocabulary: piece -> id.
+        unknown: what becomes of a character that it does not know; None if it knows all.
+        longest_token: None: however long a token is, it is looked up.
 
     Raises:
         UserError: the library is not installed, or cannot read the file.
     """
 
-    by_words = False
+    by_words, longest_token = False, None
 
     def __init__(self, text, where):
         try:
@@ -71,7 +73,9 @@ class LibraryTokenizer:
             )
         try:
             self._tokenizer = tokenizers.Tokenizer.from_str(text)
-            self.layout = _layout(json.loads(text), self._tokenizer)
+            document = json.loads(text)
+            self.layout = _layout(document, self._tokenizer)
+            self.unknown = _unknown(document["model"])
         except UserError:
             raise
         except Exception as error:  # the library has no class of its own for it
@@ -107,6 +111,13 @@ class LibraryTokenizer:
         # JSON may hold halves of surrogate pairs, which are no characters to the library.
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return self._tokenizer.encode(text, add_special_tokens=False)
+
+
+def _unknown(model):
+    """The piece that stands for what the vocabulary does not know, or None."""
+    if model.get("unk_id") is not None:
+        return model["vocab"][model["unk_id"]][0]
+    return model.get("unk_token")
 
 
 def _layout(document, tokenizer):

@@ -14,11 +14,16 @@ from common import files
 from common.command_line import UserError
 from common.progress import say
 
-# The forms that weights come in: the file, or the index of its shards.
-_FORMS = (
-    (re.compile(r"model(\.[^.]+)?\.safetensors"), re.compile(r"model\.safetensors\.index(\.[^.]+)?\.json")),
-    (re.compile(r"pytorch_model(\.[^.]+)?\.bin"), re.compile(r"pytorch_model\.bin\.index(\.[^.]+)?\.json")),
-)  # fmt: skip
+# The names that weights come under: the file, and the index of its shards. A variant's have a word
+# more, such as fp16.
+_SAFETENSORS = (
+    re.compile(r"model(\.[^.]+)?\.safetensors"),
+    re.compile(r"model\.safetensors\.index(\.[^.]+)?\.json"),
+)
+_TORCH = (
+    re.compile(r"pytorch_model(\.[^.]+)?\.bin"),
+    re.compile(r"pytorch_model\.bin\.index(\.[^.]+)?\.json"),
+)
 # What else may be found in the place of weights, and what to do about it.
 _OTHERS = (
     (
@@ -92,7 +97,7 @@ def read_directory(directory):
     if not files.is_directory(directory):
         raise UserError("DIR: there is no directory %s; check the path" % directory)
     names = files.list_directory(directory, "DIR")
-    for read, (whole, index) in zip((_read_safetensors, _read_torch), _FORMS):
+    for read, (whole, index) in ((_read_safetensors, _SAFETENSORS), (_read_torch, _TORCH)):
         name = _only(whole, names, directory) or _only(index, names, directory)
         if name is None:
             continue

@@ -3,44 +3,96 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+import tokenization
 from common import files
+from common.command_line import UserError
+from common.configuration import BertConfig
 from common.progress import say
-from hub.architectures import HUB_ARCHITECTURES, SPAN_HEAD, their_config, their_name
-from hub.reading import CONFIG
+from hub.architectures import SPAN_HEAD, their_config, their_name
+from hub.reading import CONFIG, OUR_CONFIG, check_numbers, read_note
 from hub.tokenizer_files import write_tokenizer
+from hub.tokenizers import LIBRARY_FILE, VOCABULARY
 from hub.weights import write_json, write_safetensors
 from running import checkpoints
+from running.training import TRAINING_NOTE
 
 WEIGHTS = "model.safetensors"
 
 
-def to_hub(checkpoint, out, config, tokenizer_path, settings):
-    """Writes a trained reader to OUT.
+def to_hub(directory, out, config_path=None, tokenizer_path=None, do_lower_case=None):
+    """Converts the trained reader in OUTPUT_DIR to OUT.
 
     Args:
-        checkpoint: the checkpoint's name without ending.
+        directory: its ``output_dir``.
         out: the directory to write.
-        config: its BertConfig.
-        tokenizer_path: its ``vocab.txt`` or ``tokenizer.json``.
-        settings: of a ``vocab.txt``: do_lower_case, strip_accents and tokenize_chinese_chars.
+        config_path: its ``bert_config.json``; None is that in the directory.
+        tokenizer_path: its ``vocab.txt`` or ``tokenizer.json``; None is that in the directory.
+        do_lower_case: of a ``vocab.txt``; None is what the note beside the reader says.
 
     Raises:
-        UserError: a file cannot be read, or OUT not be written.
+        UserError: a file cannot be read, or OUT not be written; nothing is written then.
     """
-    architecture = HUB_ARCHITECTURES[config.model_type]
-    name = files.name_of(tokenizer_path)
+    inside = files.list_directory(directory, "OUTPUT_DIR") if files.is_directory(directory) else []
+    if config_path is None:
+        config_path = _inside(directory, inside, "bert_config_file", OUR_CONFIG)
+    if tokenizer_path is None:
+        tokenizer_path = _inside(directory, inside, "vocab_file", LIBRARY_FILE, VOCABULARY)
+    config = BertConfig.from_file(config_path)
     content = files.read_bytes(tokenizer_path, "--vocab_file")
-    stored = tf.train.load_checkpoint(checkpoint)
-    tensors = {}
+    note = read_note(directory)
+    settings = _tokenizer_settings(note, tokenizer_path, do_lower_case)
+    checkpoint = checkpoints.fine_tuned(directory, config, "OUTPUT_DIR")
+    tensors = _their_tensors(config, checkpoint)
+    files.make_directory(out, "OUT")
+    write_safetensors(files.join(out, WEIGHTS), tensors)
+    write_json(files.join(out, CONFIG), their_config(config))
+    name = write_tokenizer(out, config, content, settings)
+    if note:
+        files.write_json(files.join(out, TRAINING_NOTE), note, "OUT")
+    say("Written: %d tensors, %s, %s and its settings in %s" % (len(tensors), CONFIG, name, out))
+
+
+def _inside(directory, names, flag, *wanted):
+    """The path of the first of the wanted files that is there."""
+    for name in wanted:
+        if name in names:
+            return files.join(directory, name)
+    raise UserError(
+        "--%s is missing, and %s has no %s; name the file that training had"
+        % (flag, directory, " or ".join(wanted))
+    )
+
+
+def _tokenizer_settings(note, path, do_lower_case):
+    """How a ``vocab.txt`` is used, or None for a ``tokenizer.json``."""
+    if str(path).endswith(".json"):
+        return None
+    vocabulary = tokenization.load_vocabulary(path)
+    if do_lower_case is None:
+        do_lower_case = note.get("do_lower_case")
+    if do_lower_case is None:
+        do_lower_case = not tokenization.is_cased(vocabulary)
+        say(
+            "NOTE: nothing says whether the reader lower-cases text; its vocabulary is taken to be "
+            "%s (see --do_lower_case)" % ("uncased" if do_lower_case else "cased")
+        )
+    tokenization.check_case(vocabulary, do_lower_case)
+    return {
+        "do_lower_case": do_lower_case,
+        "strip_accents": note.get("strip_accents"),
+        "tokenize_chinese_chars": note.get("tokenize_chinese_chars", True),
+    }
+
+
+def _their_tensors(config, checkpoint):
+    """The reader's tensors as Hugging Face names and turns them: name -> array."""
+    stored, tensors = tf.train.load_checkpoint(checkpoint), {}
     for ours in checkpoints.model_shapes(config):
         theirs = their_name(ours, config.model_type)
         prefix = "" if theirs.startswith(SPAN_HEAD) else config.scope + "."
         array = stored.get_tensor(ours)
+        check_numbers(array, "OUTPUT_DIR: in %s, %s" % (checkpoint, ours))
         tensors[prefix + theirs] = np.ascontiguousarray(
             array.T if ours.endswith("/kernel") else array
         )
-    files.make_directory(out, "OUT")
-    write_safetensors(files.join(out, WEIGHTS), tensors)
-    write_json(files.join(out, CONFIG), their_config(config))
-    write_tokenizer(out, config, architecture, name, content, settings)
-    say("Written: %d tensors, %s, %s and its settings in %s" % (len(tensors), CONFIG, name, out))
+    return tensors

@@ -102,10 +102,27 @@ _TASK = (
 )
 
 _MODEL = (
-    _file("vocab_file", "The vocabulary, one word piece to a line.", _BOTH),
+    _file(
+        "vocab_file",
+        "The vocabulary, one word piece to a line; or a tokenizer.json of the tokenizers library, "
+        "which says all that the three flags after --do_lower_case say.",
+        _BOTH,
+    ),
     _file("bert_config_file", "The model's shape: bert_config.json.", _BOTH),
     _text("init_checkpoint", None, "A pre-trained BERT to start from: .../bert_model.ckpt.", _W),
     _switch("do_lower_case", True, "Lower-case the text: True for uncased models only.", _BOTH),
+    _switch(
+        "strip_accents", None, "Strip accents off; by default where text is lower-cased.", _BOTH
+    ),
+    _switch("tokenize_chinese_chars", True, "Make each CJK character a token of its own.", _BOTH),
+    _switch(
+        "align_answers",
+        True,
+        "Put answers together from words, as the published code does. False cuts them out of the "
+        "passage by the places of their first and last character, as for readers from the Hugging "
+        "Face hub.",
+        _BOTH,
+    ),
     _switch("version_2_with_negative", False, "SQuAD 2.0: some questions have no answer.", _BOTH),
     _whole("max_seq_length", 384, "The most tokens in a window.", _BOTH),
     _whole("doc_stride", 128, "How far a window begins after the one before it, in tokens.", _BOTH),

@@ -122,16 +122,17 @@ def _note_on_unknown(passages, tokenizer):
     unknown = sum(passage.whole.pieces.count(tokenizer.unknown) for passage in passages)
     if unknown <= _MOST_UNKNOWN * pieces:
         return None
-    return (
-        "NOTE: the vocabulary does not know %.1f%% of the pieces of the passages, which become %s; "
-        "words of more than %d characters, which are not looked up: %d. Is it that of a model for "
-        "this language?"
-        % (
-            100 * unknown / pieces,
-            tokenizer.unknown,
+    too_long = ""
+    if tokenizer.longest_token:
+        count = sum(tokenizer.num_too_long(passage.text) for passage in passages)
+        too_long = "; words of more than %d characters, which are not looked up: %d" % (
             tokenizer.longest_token,
-            sum(tokenizer.num_too_long(passage.text) for passage in passages),
+            count,
         )
+    return (
+        "NOTE: the vocabulary does not know %.1f%% of the pieces of the passages, which become %s%s"
+        ". Is it that of a model for this language?"
+        % (100 * unknown / pieces, tokenizer.unknown, too_long)
     )
 
 

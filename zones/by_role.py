@@ -41,8 +41,8 @@ class BatchByRole:
     as it is, and the keys of each role are all T, the others masked.
 
     Attributes:
-        input_ids, input_mask, segment_ids, token_roles, num_rows, length: as those of Batch, in the new order;
-            length is how many places are not padding.
+        input_ids, input_mask, segment_ids, token_roles, num_rows, length: as those of Batch, in
+            the new order; length is how many places are not padding.
         positions: int32 ``[B, T]``, where in its window each token stands; None is in order.
         num_passage: how many rows, the first ones, are passage; None for static shapes, where this
             cannot be known.

@@ -10,6 +10,8 @@ import tensorflow.compat.v1 as tf
 
 import convert_checkpoint
 import modeling
+from common.configuration import BertConfig
+from hub import architectures, weights
 from tests.support import small
 from tests.support.refusals import refusal
 from zones.batch import Batch
@@ -145,7 +147,7 @@ def converted(request, tmp_path, small_files):
 
 def test_logits_are_those_of_a_plain_reader(converted):
     _, config, tensors, out = converted
-    ours = modeling.BertConfig.from_file(str(out / "bert_config.json"))
+    ours = BertConfig.from_file(str(out / "bert_config.json"))
     assert ours.hidden_act == "gelu_erf"
     rng = np.random.RandomState(1)
     ids = rng.randint(0, config["vocab_size"], [1, 40]).astype(np.int32)
@@ -187,12 +189,12 @@ def test_training_sweep_and_back(converted, small_files, tmp_path):
 )
 def test_the_two_gelus_are_not_mixed_up(kind, theirs, is_erf):
     config = electra_config(model_type=kind, hidden_act=theirs)
-    ours = convert_checkpoint.our_config(config, "config.json")
+    ours = architectures.our_config(config, "config.json")
     with tf.Graph().as_default(), tf.Session() as session:
-        found = session.run(ours.activation(tf.constant(2.0)))
+        found = session.run(modeling.ACTIVATIONS[ours.activation](tf.constant(2.0)))
     # 2 Phi(2), and the tanh formula at 2.
     assert found == pytest.approx(1.9544997 if is_erf else 1.9545977, abs=2e-6)
-    back = convert_checkpoint.their_config(ours)["hidden_act"]
+    back = architectures.their_config(ours)["hidden_act"]
     assert (back == "gelu") == is_erf
 
 
@@ -238,13 +240,12 @@ def test_half_precision_and_what_is_not_needed(source, tmp_path, capsys):
 
 
 def test_bfloat16():
-    entry = {"dtype": "BF16", "shape": [3], "data": b"\x80\x3f\x20\xc0\x00\x00"}
-    assert convert_checkpoint._as_array("x", entry, "f").tolist() == [1.0, -2.5, 0.0]
+    tensor = weights.StoredTensor("f", "BF16", (3,), b"\x80\x3f\x20\xc0\x00\x00")
+    assert tensor.array("x").tolist() == [1.0, -2.5, 0.0]
 
 
-@pytest.mark.parametrize("other", ["pytorch_model.bin", "model.safetensors.index.json"])
-def test_other_weights_are_refused_with_what_to_do(source, tmp_path, capsys, other):
-    (source / "model.safetensors").rename(source / other)
+def test_weights_of_torch_are_refused_with_what_to_do(source, tmp_path, capsys):
+    (source / "model.safetensors").rename(source / "pytorch_model.bin")
     assert "save_pretrained" in refusal(capsys, convert_checkpoint.main, source, tmp_path / "tf")
 
 
