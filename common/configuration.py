@@ -4,6 +4,7 @@ Nothing here needs TensorFlow.
 """
 
 import dataclasses
+import math
 import re
 from typing import NamedTuple
 
@@ -224,6 +225,11 @@ class BertConfig:
                     "%s: %s %r is not known; choose from %s"
                     % (where, name(key), getattr(self, key), ", ".join(sorted(known)))
                 )
+        if self.type_vocab_size < self.architecture.num_segments:
+            raise UserError(
+                "%s: type_vocab_size %d has no embedding for each of the %d segments of a window"
+                % (where, self.type_vocab_size, self.architecture.num_segments)
+            )
         if self.pad_token_id >= self.vocab_size:
             raise UserError(
                 "%s: pad_token_id %d is not among the %d of vocab_size"
@@ -241,16 +247,19 @@ _FROM_THE_HUB = (
     "convert_checkpoint.py"
 )
 _MAY_BE_ZERO = ("embedding_size", "type_vocab_size", "pad_token_id")
+# Beyond these a number is no size but a mistake, and the model would be built for hours.
+_LARGEST, _MOST_LAYERS = 10**7, 1000
 
 
 def _checked_value(key, value, kind, where, name):
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(min(value, _LARGEST))
     right = isinstance(value, kind) and not isinstance(value, bool)
-    if right and kind is int and value <= 0:
-        right = value == 0 and key in _MAY_BE_ZERO
+    if right and kind is int:
+        least = 0 if key in _MAY_BE_ZERO else 1
+        right = least <= value <= (_MOST_LAYERS if key == "num_hidden_layers" else _LARGEST)
     if right and kind is float:
-        right = 0.0 <= value < 1.0
+        right = 0.0 <= value < (math.inf if key == "initializer_range" else 1.0)
     if not right:
-        raise UserError("%s has %s = %r, which cannot be" % (where, name, value))
+        raise UserError("%s has %s = %s, which cannot be" % (where, name, repr(value)[:100]))
     return value

@@ -95,7 +95,10 @@ def read_directory(directory):
         UserError: no weights that can be read are there, or not all of them.
     """
     if not files.is_directory(directory):
-        raise UserError("DIR: there is no directory %s; check the path" % directory)
+        raise UserError(
+            "DIR: there is no directory %s; check the path. A model of the hub is downloaded "
+            "first: huggingface-cli download NAME --local-dir DIR" % directory
+        )
     names = files.list_directory(directory, "DIR")
     for read, (whole, index) in ((_read_safetensors, _SAFETENSORS), (_read_torch, _TORCH)):
         name = _only(whole, names, directory) or _only(index, names, directory)

@@ -13,6 +13,13 @@ import modeling
 from common.configuration import BertConfig
 from hub import architectures, weights
 from tests.support import small
+from tests.support.hub_files import (
+    bert_config,
+    electra_config,
+    rewrite,
+    tensors_of,
+    write_directory,
+)
 from tests.support.refusals import refusal
 from zones.batch import Batch
 from zones.reader import Reader
@@ -20,69 +27,6 @@ from zones.reader import Reader
 tf.disable_v2_behavior()
 
 _erf = np.vectorize(math.erf)
-
-
-def electra_config(**more):
-    """ELECTRA-small's shape, with few layers and words."""
-    values = {
-        "model_type": "electra",
-        "vocab_size": small.CONFIG["vocab_size"],
-        "hidden_size": 256,
-        "embedding_size": 128,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "intermediate_size": 1024,
-        "max_position_embeddings": 64,
-        "hidden_act": "gelu",
-        "layer_norm_eps": 1e-12,
-    }
-    values.update(more)
-    return values
-
-
-def bert_config():
-    values = electra_config(model_type="bert", hidden_size=32, intermediate_size=48)
-    del values["embedding_size"]
-    return values
-
-
-def tensors_of(config, seed=0):
-    """Random tensors as Hugging Face names and turns them, spelled out from its layout."""
-    rng = np.random.RandomState(seed)
-    scope, hidden = config["model_type"], config["hidden_size"]
-    width, inner = config.get("embedding_size", hidden), config["intermediate_size"]
-    tensors = {}
-
-    def add(name, *shape):
-        tensors[scope + "." + name] = (rng.randn(*shape) * 0.1).astype(np.float32)
-
-    def dense(name, size_in, size_out):
-        add(name + ".weight", size_out, size_in)
-        add(name + ".bias", size_out)
-
-    def norm(name, size):
-        add(name + ".LayerNorm.weight", size)
-        add(name + ".LayerNorm.bias", size)
-        tensors["%s.%s.LayerNorm.weight" % (scope, name)] += 1
-
-    add("embeddings.word_embeddings.weight", config["vocab_size"], width)
-    add("embeddings.position_embeddings.weight", config["max_position_embeddings"], width)
-    add("embeddings.token_type_embeddings.weight", 2, width)
-    norm("embeddings", width)
-    if width != hidden:
-        dense("embeddings_project", width, hidden)
-    for number in range(config["num_hidden_layers"]):
-        layer = "encoder.layer.%d." % number
-        for name in ("query", "key", "value"):
-            dense(layer + "attention.self." + name, hidden, hidden)
-        dense(layer + "attention.output.dense", hidden, hidden)
-        norm(layer + "attention.output", hidden)
-        dense(layer + "intermediate.dense", hidden, inner)
-        dense(layer + "output.dense", inner, hidden)
-        norm(layer + "output", hidden)
-    tensors["qa_outputs.weight"] = rng.randn(2, hidden).astype(np.float32)
-    tensors["qa_outputs.bias"] = rng.randn(2).astype(np.float32)
-    return tensors
 
 
 def naive_logits(tensors, config, ids, segments):
@@ -120,15 +64,6 @@ def naive_logits(tensors, config, ids, segments):
         up = up * 0.5 * (1 + _erf(up / np.sqrt(2)))
         x = norm(dense(up, layer + "output.dense") + x, layer + "output")
     return x @ weights["qa_outputs.weight"].T + weights["qa_outputs.bias"]
-
-
-def write_directory(folder, config, tensors, vocab):
-    folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / "vocab.txt").write_text(vocab.read_text())
-    (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
-    (folder / "model.safetensors").write_bytes(safetensors.numpy.save(tensors))
-    return folder
 
 
 def convert(*argv):
@@ -196,13 +131,6 @@ def test_the_two_gelus_are_not_mixed_up(kind, theirs, is_erf):
     assert found == pytest.approx(1.9544997 if is_erf else 1.9545977, abs=2e-6)
     back = architectures.their_config(ours)["hidden_act"]
     assert (back == "gelu") == is_erf
-
-
-def rewrite(source, change):
-    path = source / "model.safetensors"
-    tensors = safetensors.numpy.load(path.read_bytes())
-    change(tensors)
-    path.write_bytes(safetensors.numpy.save(tensors))
 
 
 @pytest.fixture
