@@ -12,7 +12,7 @@ Source: Cui, Zhang, Liu: "Visualizing attention zones in machine reading compreh
 STAR Protocols 2022, and the study behind it (Cui et al., iScience 2022).
 """
 
-from typing import Optional
+from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -23,19 +23,34 @@ NUM_ROLES = 3
 # What a key may be besides, in the last column of mask_table.
 PADDING = 3
 
-# Zone -> who may not look at whom: (roles of the row, roles of the key).
-_FORBIDDEN_LOOKS = {
-    "all": ((), ()),  # forbids nothing, not even padding: see sees_padding
-    "q2": ((QUESTION,), (QUESTION,)),
-    "q2p": ((OTHER, QUESTION), (PASSAGE,)),
-    "p2q": ((OTHER, PASSAGE), (QUESTION,)),
-    "p2": ((PASSAGE,), (PASSAGE,)),
-    "union": ((OTHER, QUESTION, PASSAGE), (QUESTION, PASSAGE)),  # what one expects of "all"
+
+class _Zone(NamedTuple):
+    rows: Tuple[int, ...]  # roles of the tokens that look
+    keys: Tuple[int, ...]  # roles that they may not look at
+    effect: str
+
+
+# The lines to which a new zone is added.
+_ZONES = {
+    # It forbids nothing, not even padding: see sees_padding.
+    "all": _Zone((), (), "BERT's mask of the padding is taken away: every token looks at it, too."),
+    "q2": _Zone((QUESTION,), (QUESTION,), "The question cannot read itself."),
+    "q2p": _Zone((OTHER, QUESTION), (PASSAGE,), "The question cannot read the passage."),
+    "p2q": _Zone((OTHER, PASSAGE), (QUESTION,), "The passage cannot read the question."),
+    "p2": _Zone((PASSAGE,), (PASSAGE,), "The passage cannot read itself."),
+    # What one expects of the word "all".
+    "union": _Zone(
+        (OTHER, QUESTION, PASSAGE),
+        (QUESTION, PASSAGE),
+        "Nothing reads question or passage: only special tokens can be looked at.",
+    ),
 }
 # The five zones of the published map, in the order of the columns of results.csv.
 ZONES = ("all", "q2", "q2p", "p2q", "p2")
 # They, and what is offered beside them.
-OFFERED_ZONES = tuple(_FORBIDDEN_LOOKS)
+OFFERED_ZONES = tuple(_ZONES)
+# Zone -> what masking it does, in a sentence.
+EFFECTS = {name: zone.effect for name, zone in _ZONES.items()}
 
 # Added to the scaled score before the softmax (BERT adds the same number on padded keys).
 MASKED = -10000.0
@@ -58,8 +73,7 @@ def mask_table(zone: Optional[str]) -> np.ndarray:
     table = np.zeros((NUM_ROLES, NUM_ROLES + 1), np.float32)
     table[:, PADDING] = not sees_padding(zone)
     if zone is not None:
-        rows, keys = _FORBIDDEN_LOOKS[zone]
-        table[np.ix_(rows, keys)] = 1
+        table[np.ix_(_ZONES[zone].rows, _ZONES[zone].keys)] = 1
     return table
 
 

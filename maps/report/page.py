@@ -17,6 +17,7 @@ from common import files
 from maps import figure
 from maps.report.questions import OTHER_WORD, QUESTION_WORDS
 from maps.significance import INTERVAL
+from zones.masks import EFFECTS
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _SCRIPTS = ("data.js", "map.js", "passage.js", "details.js", "main.js")
@@ -24,15 +25,6 @@ _SCRIPTS = ("data.js", "map.js", "passage.js", "details.js", "main.js")
 # Colours are style classes, one for each tenth of a point, since the policy allows no inline style
 # and the map is to be seen where scripts are left out, as in mail.
 _COLOURS_PER_POINT = 10
-
-READINGS = {
-    "all": "BERT's mask of the padding is taken away: every token looks at the padding, too.",
-    "q2": "The question cannot read itself.",
-    "q2p": "The question cannot read the passage.",
-    "p2q": "The passage cannot read the question.",
-    "p2": "The passage cannot read itself.",
-    "union": "Nothing reads question or passage: only special tokens can be looked at.",
-}
 
 
 def render(contents):
@@ -60,7 +52,7 @@ def render(contents):
         script=Markup(script),
         data=Markup(_json_in_html(_with_colours(contents))),
         maps=_maps(contents),
-        readings=READINGS,
+        readings=EFFECTS,
         interval=INTERVAL,
         words=[word for word in QUESTION_WORDS if word != OTHER_WORD],
         bar=["v%d" % step for step in range(0, len(_colours()), 2)],
@@ -112,7 +104,7 @@ def _colours():
 
 def _with_colours(contents):
     colours = {"lowest": _LOWEST, "highest": _HIGHEST, "perPoint": _COLOURS_PER_POINT}
-    return {**contents, "colours": colours, "readings": READINGS}
+    return {**contents, "colours": colours, "readings": EFFECTS}
 
 
 def _maps(contents):

@@ -13,7 +13,6 @@ import pytest
 
 import report
 from maps.figure import colour_of
-from maps.report import page
 from maps.report.questions import QUESTION_WORDS, as_shown, question_word
 from spans import data_sets
 from tests.support.refusals import refusal
@@ -261,8 +260,8 @@ def test_the_map_is_there_without_the_script(folder):
     assert [int(place) for place, _, _ in found[:5]] == list(range(len(CELLS) - 5, len(CELLS)))
 
 
-def test_each_zone_is_explained():
-    assert tuple(page.READINGS) == OFFERED_ZONES
+def test_each_zone_is_explained(folder):
+    assert tuple(written(folder).data["readings"]) == OFFERED_ZONES
 
 
 def test_missing_cells_are_named(folder, capsys):
