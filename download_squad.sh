@@ -29,7 +29,7 @@ DEV_QUESTIONS=${DEV_QUESTIONS:-}
 # How to fetch it.
 TRIES=${TRIES:-5}                            # times to go on when the connection breaks
 PAUSE=${PAUSE:-3}                            # seconds between them
-PYTHON=${PYTHON:-}                           # empty: .venv's if there is one, else python
+PYTHON=${PYTHON:-}                           # empty: that of make setup, else python on PATH
 
 # sh may be another shell.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"

@@ -13,7 +13,7 @@ USE_TPU=${USE_TPU:-True}                     # False: a GPU if there is one, els
 GS_BUCKET=${GS_BUCKET:-}                     # TPU only: your bucket, for example my-bucket
 TPU_NAME=${TPU_NAME:-}                       # TPU only: its name
 TPU_ZONE=${TPU_ZONE:-}                       # TPU only: for example us-central1-a
-PYTHON=${PYTHON:-}                           # empty: .venv's if there is one, else python
+PYTHON=${PYTHON:-}                           # empty: that of make setup, else python on PATH
 
 # Files. Empty: under this folder, or with a TPU under gs://$GS_BUCKET.
 BERT_DIR=${BERT_DIR:-}                       # empty: bert/cased_L-12_H-768_A-12

@@ -33,16 +33,17 @@ def _is_ours(package):
 
 def _way_back():
     """What to type: the environment is not active, or is not there, or lacks something itself."""
-    for environment in glob.glob(os.path.join(_ROOT, ".venv*", "bin")):
-        if os.path.realpath(os.path.dirname(environment)) == os.path.realpath(sys.prefix):
-            runtime = environment.split(os.sep)[-2].partition("-")[2]
+    environments = sorted(glob.glob(os.path.join(_ROOT, ".venv*", "bin", "activate")))
+    environments = [os.path.dirname(os.path.dirname(activate)) for activate in environments]
+    for environment in environments:
+        if os.path.realpath(environment) == os.path.realpath(sys.prefix):
+            runtime = os.path.basename(environment).partition("-")[2]
             return "make setup" + (runtime and " RUNTIME=" + runtime)
-    activate = os.path.join(".venv", "bin", "activate")
-    if os.path.realpath(os.getcwd()) != os.path.realpath(_ROOT):
-        activate = os.path.join(_ROOT, activate)
-    return (
-        ("" if os.path.exists(activate) else "make setup && ") + "source " + shlex.quote(activate)
-    )
+    environment = environments[0] if environments else os.path.join(_ROOT, ".venv")
+    if os.path.realpath(os.getcwd()) == os.path.realpath(_ROOT):
+        environment = os.path.basename(environment)
+    activate = "source " + shlex.quote(os.path.join(environment, "bin", "activate"))
+    return activate if environments else "make setup && " + activate
 
 
 sys.excepthook = _say_what_is_missing

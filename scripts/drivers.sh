@@ -52,21 +52,31 @@ require_file() { # require_file PATH HINT: unless it is on gs://, it must be the
     [ -f "$1" ] || fail "there is no file $1; $2"
 }
 
-# choose_python [MODULE]: sets PYTHON unless it is set: the environment's that make setup makes,
-# else one on PATH. It must start, be no older than 3.7, and have the module.
+# choose_python [MODULE]: sets PYTHON unless it is set. It must start, be no older than 3.7, and
+# have the module.
 choose_python() {
-    if [ -z "${PYTHON:-}" ]; then
-        PYTHON=${HERE}.venv/bin/python
-        [ -x "$PYTHON" ] || PYTHON=python
-        # It may be Python 2, or not be there.
-        [ "$PYTHON" != python ] || is_python_3 || PYTHON=python3
-    fi
+    if [ -z "${PYTHON:-}" ]; then find_python; fi
     is_python_3 || fail "PYTHON=$PYTHON is no Python 3.7 or later that starts; run 'make setup' in" \
         "$ROOT, or name another PYTHON"
     [ -z "${1:-}" ] ||
         "$PYTHON" -c "import importlib.util, sys
 sys.exit(importlib.util.find_spec('$1') is None)" </dev/null ||
         fail "PYTHON=$PYTHON has no $1; run 'make setup' in $ROOT, or name another PYTHON"
+}
+
+# Sets PYTHON: that of an environment of make setup's, first of the one that is active, else one on
+# PATH.
+find_python() {
+    local environment
+    case ${VIRTUAL_ENV:-} in
+        "$ROOT/.venv"*) PYTHON=$VIRTUAL_ENV/bin/python; return ;;
+    esac
+    for environment in .venv .venv-2.21 .venv-tf2 .venv-1.15; do
+        PYTHON=$HERE$environment/bin/python
+        if [ -x "$PYTHON" ]; then return; fi
+    done
+    PYTHON=python # It may be Python 2, or not be there.
+    is_python_3 || PYTHON=python3
 }
 
 is_python_3() {

@@ -51,6 +51,7 @@ find_helper() { # sets HELPER: a Python that has pip, or that can make an enviro
 
 # Leaves a Python in FETCHED that will do, or ends.
 fetch_python() {
+    refuse_what_no_machine_like_this_can_have
     [ "$RUNTIME" != 1.15 ] ||
         fail 2 "FETCH_PYTHON=1: there is no Python 3.7 to fetch; make one with: conda create -y -n" \
             "zones python=3.7, then give the same command again ($COMMAND)"
@@ -63,14 +64,11 @@ fetch_python() {
     ANSWER_BY=$((SECONDS + ${PATIENCE:-9}))
     UV_CACHE_DIR=$FETCHED/cache UV_PYTHON_INSTALL_DIR=$FETCHED/versions UV_PYTHON_INSTALL_BIN=0 \
         UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-30} UV_NO_PROGRESS=1 \
-        logged "$UV" python install --no-bin "$(fetched_versions)"
+        logged "$UV" python install --no-bin "$(range_here)"
 }
 
-fetched_versions() { # the newest runtime that this machine can have
-    case $RUNTIME-$(uname -sm) in
-        2.15-* | "default-Darwin x86_64") say ">=3.9,<3.12" ;;
-        *) say ">=3.12,<3.14" ;;
-    esac
+range_here() { # what will do; uv takes the newest that it knows
+    case $(best_here) in 3.11) say ">=3.9,<3.12" ;; *) say ">=3.12,<3.14" ;; esac
 }
 
 fetch_uv() {

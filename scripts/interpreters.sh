@@ -170,8 +170,9 @@ listed() { # listed "3.7 3.13 3.12" -> 3.7, 3.13 or 3.12
 }
 
 explain_none() { # says what was found and what to do, and ends
-    local best=${PYTHONS%% *} package
-    if [ "$RUNTIME" = default ]; then best=${PYTHONS_2_21%% *}; fi
+    local best package
+    refuse_what_no_machine_like_this_can_have
+    best=$(best_here)
     pass_over_the_rest
     {
         if [ -n "$PASSED_OVER" ]; then say "Passed over:$PASSED_OVER"; fi
@@ -189,6 +190,22 @@ explain_none() { # says what was found and what to do, and ends
             "change nothing elsewhere: $COMMAND FETCH_PYTHON=1"
     fi
     fail 2 "found no Python $(listed "$PYTHONS"); above stand the ways to get one"
+}
+
+refuse_what_no_machine_like_this_can_have() {
+    case $RUNTIME-$(uname -sm) in
+        1.15-*" x86_64") ;;
+        1.15-*) fail 2 "there is no TensorFlow 1.15 for $(uname -m), only for x86-64; take RUNTIME=2.21" ;;
+        "2.21-Darwin x86_64") fail 2 "there is no TensorFlow 2.21 for Intel Macs; take RUNTIME=2.15" ;;
+    esac
+}
+
+best_here() { # the Python to get, where there is none
+    case $RUNTIME-$(uname -sm) in
+        1.15-*) say "${PYTHONS_1_15%% *}" ;;
+        2.15-* | "default-Darwin x86_64") say "${PYTHONS_2_15%% *}" ;;
+        *) say "${PYTHONS_2_21%% *}" ;;
+    esac
 }
 
 # The first of the packages that will do which this system's own lists have, if any.

@@ -70,8 +70,12 @@ def test_what_is_to_be_typed_is_true_where_the_user_stands(project, tmp_path):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
         line = refusal(project, ["report.py"], python=[environment + "/bin/python"])
         assert line.endswith("; type: make setup RUNTIME=2.21")
-    finally:
         shutil.rmtree(str(project / ".venv"))
+        line = refusal(project, ["report.py"])
+        assert line.endswith("; type: source .venv-2.21/bin/activate")
+    finally:
+        for environment in project.glob(".venv*"):
+            shutil.rmtree(str(environment))
 
 
 def test_a_module_of_ours_that_is_missing_is_no_matter_of_the_environment(project):

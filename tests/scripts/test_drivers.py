@@ -263,6 +263,26 @@ def test_one_more_flag_takes_one_line(project):
     assert passed == [["--one_more=3"], [], ["--one_more=3"], []]
 
 
+def test_which_python_it_takes(project, tmp_path):
+    def taken(**variables):
+        run = project.run("decode_squad.sh", PYTHON=None, **variables)
+        assert run.returncode == 0, run.stderr
+        return run.stdout.split(" \\\n")[0].replace(" run_squad.py", "")
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(project.python)
+    path = "%s:%s" % (tmp_path / "bin", os.environ["PATH"])
+    assert taken(PATH=path) == "python"
+    for name in (".venv-2.21", ".venv"):
+        (project.root / name / "bin").mkdir(parents=True)
+        (project.root / name / "bin" / "python").symlink_to(project.python)
+        assert taken(PATH=path) == name + "/bin/python"
+    # The active one is preferred, if it is one of ours.
+    active = str(project.root / ".venv-2.21")
+    assert taken(VIRTUAL_ENV=active) == active.replace(" ", "\\ ") + "/bin/python"
+    assert taken(VIRTUAL_ENV=str(tmp_path / "other")) == ".venv/bin/python"
+
+
 # What they print --------------------------------------------------------------------------------
 
 

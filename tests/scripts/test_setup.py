@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.support.false_machine import CREATED, Machine, write_program
+from tests.support.false_machine import CREATED, ROOT, Machine, write_program
 
 
 @pytest.fixture
@@ -206,6 +206,38 @@ def test_the_real_interpreter_is_judged_as_it_is(machine):
         assert ", %s (" % base in said
 
 
+@pytest.mark.parametrize(
+    ("system", "runtime", "says"),
+    [
+        (
+            "Linux aarch64",
+            "1.15",
+            "only for x86-64; take RUNTIME=2.21",
+        ),
+        ("Darwin x86_64", "2.21", "no TensorFlow 2.21 for Intel Macs; take RUNTIME=2.15"),
+        ("Darwin x86_64", "", "conda create -y -n zones python=3.11"),
+        ("Darwin arm64", "", "conda create -y -n zones python=3.13"),
+    ],
+)
+def test_what_is_proposed_exists_for_the_machine(machine, system, runtime, says):
+    (machine.bin / "uname").unlink()
+    bash = shutil.which("bash")
+    text = "#!%s\nset -- $1 %s\ncase $1 in -m) echo $3 ;; *) echo $2 $3 ;; esac\n" % (bash, system)
+    write_program(machine.bin / "uname", text)
+    refused = machine.set_up(*runtime.split())
+    assert refused.returncode == 2
+    assert says in refused.stderr
+
+
+def test_the_versions_of_tensorflow_are_those_of_the_requirements(machine):
+    pinned = re.findall(r"^tensorflow\S*==(\S+);", (ROOT / "requirements.txt").read_text(), re.M)
+    for version, python in (("1.15.3", "3.7.9"), ("2.15.1", "3.10.1"), ("2.21.0", "3.12.4")):
+        interpreter = machine.add_python("mine/python" + python, python)
+        assert "with TensorFlow %s," % version in machine.which(PYTHON=interpreter)
+        pinned = [pin for pin in pinned if pin != version]
+    assert pinned == []
+
+
 # The environment --------------------------------------------------------------------------------
 
 
@@ -397,6 +429,19 @@ def test_an_environment_of_somebody_else_is_left_alone(machine):
     assert refused.returncode == 2
     assert ".venv was not made by this script" in refused.stderr
     assert os.listdir(str(machine.project / ".venv")) == ["bin"]
+
+
+@pytest.mark.parametrize("locale", [{}, {"LANG": "C"}, {"LC_ALL": "nowhere.UTF-8"}])
+def test_a_path_that_is_not_ascii_gets_a_locale_that_reads_it(tmp_path, locale):
+    """Python 3.7 misreads its own path without; pip then fails far from the cause."""
+    folder = tmp_path / "Zo\u00e9"
+    folder.mkdir()
+    machine = Machine(folder)
+    machine.add_python("python3.7", "3.7.9")
+    done = machine.set_up(**locale)
+    assert done.returncode == 0, done.stderr
+    seen = (folder / "calls.locale").read_text()
+    assert "utf" in seen.lower() and "nowhere" not in seen
 
 
 def test_the_environment_may_be_a_link_to_a_larger_disk(machine, tmp_path):

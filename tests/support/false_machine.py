@@ -32,7 +32,12 @@ case "$1 $2" in
         echo "{version} {machine} {system} {bits} {kind} False {prefix}"
         exit {probe_status}
         ;;
-    "-m venv") note "$*"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
+    "-m venv")
+        note "$*"
+        echo "$LC_ALL" > "$FAKE_CALLS.locale"
+        mkdir -p "$3/bin"
+        cp "$0" "$3/bin/python"
+        ;;
     *) note "$*" ;;
 esac
 """
