@@ -2,15 +2,11 @@
 
 import common.environment  # noqa: F401
 
-import os
-
-# TensorFlow reads this once, when it is loaded: show its errors, not its notes.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from common import quiet  # isort: split
 
 from common import command_line
 from hub.reading import from_hub
 from hub.writing import to_hub
-from running import estimator as runtime
 
 _DESCRIPTION = """\
 Converts readers between the Hugging Face hub's form and the one that run_squad.py reads.
@@ -44,7 +40,7 @@ def main(argv=None):
         help="of the trained reader, where no note beside it says so",
     )
     options = parser.parse_args(argv)
-    runtime.prepare()
+    quiet.prepare()
     if options.to_safetensors:
         lower = {"True": True, "False": False, None: None}[options.do_lower_case]
         to_hub(options.directory, options.out, options.bert_config_file, options.vocab_file, lower)

@@ -21,24 +21,18 @@ so with --dataset=cmrc2018.
 
 import common.environment  # noqa: F401
 
-import os
-
-# TensorFlow reads this once, when it is loaded: show its errors, not its notes.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from common import quiet  # isort: split
 
 import dataclasses
 import sys
-
-import tensorflow.compat.v1 as tf
 
 from common import command_line, files
 from common.command_line import UserError
 from common.configuration import BertConfig
 from common.progress import say
 from hub import tokenizers
-from running import checkpoints, cluster, machines, training
-from running import decoding as prediction
-from running import estimator as runtime
+from running import checkpoints, cluster, decoding, estimator, loop, machines, training
+from running.estimator import Tpu
 from running.flags import help_text, parse
 from running.settings import Settings
 from spans import data_sets
@@ -78,7 +72,7 @@ def _check_task(asked):
     if asked.use_tpu:
         _check_tpu(asked)
     if asked.mixed_precision:
-        runtime.check_mixed_precision(asked.do_train)
+        machines.check_mixed_precision(asked.do_train)
 
 
 def _check_ray(asked):
@@ -96,6 +90,7 @@ def _check_ray(asked):
 
 
 def _check_tpu(asked):
+    estimator.check()
     if not (asked.tpu_name or asked.master):
         raise UserError("--use_tpu=True needs --tpu_name; on a CPU or GPU say --use_tpu=False")
     if not asked.output_dir.startswith("gs://"):
@@ -189,8 +184,20 @@ def _settings_of(asked, config):
         score_padding=_scores_padding(asked),
         write_nbest=asked.write_nbest or not asked.do_sweep,
         machine=machines.Machine() if asked.use_tpu else machines.this_machine(),
+        tpu=_tpu_of(asked) if asked.use_tpu else None,
     )
     return Settings(**same_name)
+
+
+def _tpu_of(asked):
+    return Tpu(
+        name=asked.tpu_name,
+        zone=asked.tpu_zone,
+        project=asked.gcp_project,
+        master=asked.master,
+        num_cores=asked.num_tpu_cores,
+        iterations_per_loop=asked.iterations_per_loop,
+    )
 
 
 def main(argv=None):
@@ -203,7 +210,8 @@ def main(argv=None):
     if FLAGS.help:
         print(help_text(__doc__))
         return 0
-    runtime.prepare(FLAGS.verbose_logging)
+    quiet.prepare(FLAGS.verbose_logging)
+    machines.tell_of_unused_gpu()
     _check_task(FLAGS)
     config = BertConfig.from_file(FLAGS.bert_config_file)
     tokenizer = tokenizers.load(
@@ -220,32 +228,23 @@ def main(argv=None):
 
 def run(settings, tokenizer, do_train, do_decode):
     """Does what checked settings ask for."""
-    runtime.set_seeds(settings.random_seed)
     if do_decode:
         files.make_directory(settings.prediction_dir, "--prediction_dir")
-    try:
-        if do_train:
-            files.make_directory(settings.output_dir, "--output_dir")
-            if do_decode:
-                # A mistake in it should show now, not after hours of training.
-                prediction.read_examples(settings)
-            training.train(settings, tokenizer)
-        if not settings.use_tpu:
-            machines.leave()
-        if do_decode and not settings.machine.is_first:
-            say("This is %s: the first one decodes." % settings.machine)
-        elif do_decode:
-            prediction.decode(settings, tokenizer)
-    except tf.errors.ResourceExhaustedError:
-        raise UserError(
-            "the device ran out of memory; lower --%s"
-            % ("train_batch_size" if do_train else "predict_batch_size")
-        )
-    except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
-        raise UserError(
-            "--output_dir or --init_checkpoint: a checkpoint in there is damaged (%s); "
-            "copy it again" % str(error).split("\n")[0]
-        )
+    if do_train:
+        files.make_directory(settings.output_dir, "--output_dir")
+    if do_train and do_decode:
+        # A mistake in it should show now, not after hours of training.
+        decoding.read_examples(settings)
+    if do_train and do_decode and settings.tpu is None:
+        loop.apart(training.train, settings, tokenizer, verbose=settings.verbose_logging)
+    elif do_train:
+        training.train(settings, tokenizer)
+    if settings.tpu is None:
+        machines.leave()
+    if do_decode and not settings.machine.is_first:
+        say("This is %s: the first one decodes." % settings.machine)
+    elif do_decode:
+        decoding.run(settings, tokenizer)
     return 0
 
 

@@ -1,28 +1,36 @@
-"""Chunks of work on the machines of a Ray cluster. The only module that knows Ray.
+"""Reading on the machines of a Ray cluster. The only module that knows Ray.
 
-The process that the user started, the *driver*, keeps the queue. Each *worker*, a process somewhere
-in the cluster, has one chunk at a time; when its results come, it gets the next. The chunk of a
-worker that died goes to another, and a new worker is started in its place. Nothing is kept in the
-cluster that the driver could not do again.
+The process that the user started, the *driver*, keeps the list of batches. It gives Ray one task
+for each *worker* that there is to be, a chunk of batches each, and the next as soon as one is done.
+Ray looks for the machine, starts processes where they are needed and lets them live from task to
+task, so that a process makes its reader once. A task whose process died is given to Ray again.
+(Ray's own retries do not cover what its memory monitor kills: where nothing else runs, such a task
+fails the first time.)
 """
 
 import contextlib
+import functools
 import importlib.util
 import logging
 import os
+import platform
 import socket
 import subprocess
 import sys
 import time
 
+import tensorflow.compat.v1 as tf
+
+from common import files, quiet
 from common.command_line import UserError
 from common.progress import counted, say
+from running import checkpoints, saved
 
 LOCAL = "local"
 AUTO = "auto"
 # Seconds to wait for an answer from an address, for Ray to take us in, for a first worker.
 _CONNECT, _JOIN, _START = 5, 25, 120
-# How often a chunk, or the start of a worker, is tried.
+# How often a chunk is tried.
 ATTEMPTS = 3
 # Bytes of memory that a Ray of our own sets aside for results; they are small.
 _STORE = 200 << 20
@@ -90,13 +98,74 @@ def _unreachable(address, why):
     )
 
 
-@contextlib.contextmanager
-def joined(settings, uses_gpus):
-    """Joins the cluster of ``settings.ray_address`` for the time of the block; gives a Cluster.
+# In a worker ------------------------------------------------------------------------------------
+
+
+def identity(checkpoint):
+    """What must be the same wherever a part of a run is decoded: a dict, words -> value."""
+    source = checkpoints.content_hash_source(checkpoint)
+    return {
+        "TensorFlow": tf.__version__,
+        "the fingerprint of %s" % checkpoint: saved.fingerprint(checkpoint=source),
+    }
+
+
+def check_identity(checkpoint, expected):
+    """Raises UserError unless this machine sees the checkpoint and would give the same answers."""
+    here = platform.node()
+    if not files.exists(checkpoint + ".index"):
+        raise UserError(
+            "--output_dir: a worker on %s does not see %s; put it on storage that every "
+            "machine of the cluster has under that name, or on gs://" % (here, checkpoint)
+        )
+    for what, value in identity(checkpoint).items():
+        if value != expected[what]:
+            raise UserError(
+                "--ray_address: %s is %s on %s, but %s where the run was started; all "
+                "machines need the same" % (what, value, here, expected[what])
+            )
+
+
+@functools.lru_cache(maxsize=1)
+def _reader(make_reader, reading, threads, expected):
+    """The reader of this process, which may get several tasks."""
+    quiet.prepare()
+    check_identity(reading.checkpoint, dict(expected))
+    return make_reader(reading, threads)
+
+
+def _read(batches, *what):
+    """The task of a worker: reads batches, the first time none.
 
     Args:
-        settings: the Settings of this run.
-        uses_gpus: whether the TensorFlow that is installed can.
+        batches: see Cluster.read.
+        what: the arguments of _reader.
+
+    Returns:
+        A list of the batches' results.
+    """
+    reader = _reader(*what)
+    results = [None] * len(batches)
+    try:
+        for number, result in reader.read(batches):
+            results[number] = result
+    except tf.errors.OpError as error:
+        # The operation that it names cannot be sent to another process.
+        raise type(error)(None, None, error.message)
+    return results
+
+
+# In the driver ----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def joined(address, wanted, verbose):
+    """Joins the cluster at an address for the time of the block; gives a Cluster.
+
+    Args:
+        address: as check takes it.
+        wanted: how many workers are asked for, or None.
+        verbose: whether Ray may say what it likes.
 
     Raises:
         UserError: it cannot be joined, or has room for no worker.
@@ -105,16 +174,15 @@ def joined(settings, uses_gpus):
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
-    wanted = settings.ray_workers
     # A worker must find the project's modules, wherever it was started.
     path = os.pathsep.join([_PROJECT, "${PYTHONPATH}"])
     options = dict(
-        address=settings.ray_address,
-        log_to_driver=settings.verbose_logging,
-        logging_level=logging.INFO if settings.verbose_logging else logging.CRITICAL,
+        address=address,
+        log_to_driver=verbose,
+        logging_level=logging.INFO if verbose else logging.CRITICAL,
         runtime_env={"env_vars": {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2"}},
     )
-    if settings.ray_address == LOCAL:
+    if address == LOCAL:
         options.update(
             num_cpus=max(os.cpu_count(), wanted or 1),
             object_store_memory=_STORE,
@@ -124,8 +192,8 @@ def joined(settings, uses_gpus):
         try:
             ray.init(**options)
         except Exception as error:
-            raise _unreachable(settings.ray_address, error)
-        yield Cluster(ray, wanted, uses_gpus)
+            raise _unreachable(address, error)
+        yield Cluster(ray, wanted, tf.test.is_built_with_cuda())
     finally:
         ray.shutdown()
 
@@ -162,65 +230,46 @@ def plan(nodes, wanted, cores, uses_gpus):
 
 
 class _Chunk:
-    """Items from ``first`` up to ``end``, and how many workers died over them."""
+    """Batches from ``first`` up to ``end``, and how many processes died over them."""
 
     def __init__(self, first, end):
         self.first, self.end = first, end
         self.deaths = 0
+        self.since = time.monotonic()
 
 
 class ChunkQueue:
-    """Cuts items into chunks of whole batches, each as large as fits into some seconds.
+    """Cuts a list of batches into chunks, each as large as is read in some seconds.
 
     Args:
-        num_items, batch: how many there are, and how many a batch has.
+        num_batches: how many there are.
         num_workers: who take them. Toward the end chunks grow small, so that all end together.
+        threads: how many batches a worker reads at once; a chunk is a multiple of it.
         seconds: how long a chunk should take.
     """
 
-    def __init__(self, num_items, batch, num_workers, seconds):
-        self._num_items, self._batch, self._seconds = num_items, batch, seconds
-        self._num_workers = num_workers
+    def __init__(self, num_batches, num_workers, threads, seconds):
+        self._num_batches, self._num_workers = num_batches, num_workers
+        self._threads, self._seconds = threads, seconds
         self._next = 0
-        self._given_back = []
-        self._batches_per_second = 0.0
+        self._per_second = 0.0
 
     def __len__(self):
-        """How many items nobody has taken."""
-        return self._num_items - self._next + sum(c.end - c.first for c in self._given_back)
+        """How many batches nobody has taken."""
+        return self._num_batches - self._next
 
     def take(self):
-        """The next _Chunk; given back ones first."""
-        if self._given_back:
-            return self._given_back.pop(0)
-        left = -(-(self._num_items - self._next) // self._batch)
-        batches = min(self._seconds * self._batches_per_second, left / (2 * self._num_workers))
+        """The next _Chunk."""
+        size = min(self._seconds * self._per_second, len(self) / (2 * self._num_workers))
         first = self._next
-        self._next = min(self._num_items, first + max(1, int(batches)) * self._batch)
+        rounds = max(1, int(size / self._threads))
+        self._next = min(self._num_batches, first + rounds * self._threads)
         return _Chunk(first, self._next)
 
-    def give_back(self, chunk):
-        """Takes back what a worker could not finish."""
-        self._given_back.append(chunk)
-
-    def took(self, chunk, seconds):
-        """Learns from how long a chunk took."""
-        batches = -(-(chunk.end - chunk.first) // self._batch)
-        self._batches_per_second = batches / max(seconds, 1e-3)
-
-
-class _Worker:
-    """What lives in a worker process. An error comes to the driver when it is next spoken to."""
-
-    def __init__(self, make_reader):
-        self._make_reader = make_reader
-
-    def start(self):
-        self._reader = self._make_reader()
-        return socket.gethostname()
-
-    def decode(self, items):
-        return self._reader.decode(items)
+    def took(self, chunk):
+        """Learns from a chunk that has just been read how long one takes."""
+        seconds = time.monotonic() - chunk.since
+        self._per_second = (chunk.end - chunk.first) / max(seconds, 1e-3)
 
 
 class Cluster:
@@ -229,7 +278,11 @@ class Cluster:
     Args:
         ray: the module.
         wanted: workers asked for, or None.
-        uses_gpus: see joined.
+        uses_gpus: whether the TensorFlow that is installed can.
+
+    Attributes:
+        num_workers: how many there will be.
+        threads: how many batches one reads at once by default.
     """
 
     def __init__(self, ray, wanted, uses_gpus):
@@ -237,6 +290,7 @@ class Cluster:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         # One that makes use of all cores of its machine is right for any number of them.
         self.num_workers, cpus, gpus = plan(nodes, wanted, os.cpu_count(), uses_gpus)
+        self.threads = 1 if gpus else cpus
         each = counted(cpus, "CPU") + (" and 1 GPU" if gpus else "")
         where = "Ray at %s" % ray.get_runtime_context().gcs_address
         if not self.num_workers:
@@ -252,150 +306,98 @@ class Cluster:
                 "NOTE: --ray_workers=%d, but the cluster has room for %d."
                 % (wanted, self.num_workers)
             )
-        self._actor_class = ray.remote(_Worker).options(
-            num_cpus=cpus, num_gpus=gpus, scheduling_strategy="SPREAD"
-        )
+        self._task = ray.remote(
+            num_cpus=cpus,
+            num_gpus=gpus,
+            scheduling_strategy="SPREAD",
+            max_retries=0,
+            # A process reads as many chunks as there are; by default one with a GPU ends after one.
+            max_calls=0,
+        )(_read)
 
-    def decode(self, make_reader, items, batch, seconds):
-        """Has the workers decode all items.
+    def read(self, make_reader, reading, threads, num_batches, batches, seconds):
+        """Has the workers read all batches.
 
         Args:
-            make_reader: called in each worker, once; gives an object with ``decode(items)``.
-            items: a list.
-            batch: chunks are whole batches of so many items.
+            make_reader: called in a worker, once, with the next two; gives an object with
+                ``read(batches)``, which gives pairs of a batch's number and its result.
+            reading: a decoding.Reading, with an absolute path of its checkpoint.
+            threads: how many batches a worker reads at once.
+            num_batches: how many there are.
+            batches: (first, end) -> the list of those batches.
             seconds: how long a chunk should take.
 
         Yields:
-            (first, end, results): what ``decode`` gave for ``items[first:end]``, in the order in
-            which it comes.
+            (number, result) for every batch, in the order in which they come.
 
         Raises:
-            UserError: workers die again and again, or none can start.
-            Exception: what make_reader or ``decode`` raised in a worker.
+            UserError: processes die over the same work again and again, or none can start.
+            Exception: what make_reader or ``read`` raised in a worker.
         """
-        queue = ChunkQueue(len(items), batch, self.num_workers, seconds)
-        size = min(self.num_workers, -(-len(items) // batch))
-        team = _Team(self._ray, self._actor_class, make_reader, items, queue, size)
-        while team.is_needed():
-            for chunk, results in team.wait():
-                yield chunk.first, chunk.end, results
+        queue = ChunkQueue(num_batches, self.num_workers, threads, seconds)
+        what = (make_reader, reading, threads, tuple(identity(reading.checkpoint).items()))
 
+        def submit(chunk):
+            chunk.since = time.monotonic()
+            return self._task.remote(batches(chunk.first, chunk.end), *what)
 
-class _Call:
-    """A question to a worker that has not answered yet; without a chunk it is starting."""
+        # A first task makes the reader, and reads nothing.
+        starts = [_Chunk(0, 0) for _ in range(min(self.num_workers, num_batches))]
+        tasks = {submit(chunk): chunk for chunk in starts}
+        self._wait_for_a_start(list(tasks))
+        while tasks:
+            (done,), _ = self._ray.wait(list(tasks), num_returns=1)
+            chunk = tasks.pop(done)
+            try:
+                results = self._ray.get(done)
+            except self._ray.exceptions.RayTaskError as error:
+                # What the worker raised, with its traceback there behind it.
+                raise error.cause if isinstance(error.cause, Exception) else error
+            except self._ray.exceptions.RayError as error:
+                self._count_death(chunk, error)
+                tasks[submit(chunk)] = chunk
+                continue
+            if results:
+                queue.took(chunk)
+            if len(queue):
+                chunk_after = queue.take()
+                tasks[submit(chunk_after)] = chunk_after
+            yield from enumerate(results, chunk.first)
 
-    def __init__(self, actor, host, chunk=None):
-        self.actor, self.host, self.chunk = actor, host, chunk
-        self.since = time.monotonic()
-
-
-class _Team:
-    """The workers of one decoding, ``size`` of them, and what each is at."""
-
-    def __init__(self, ray, actor_class, make_reader, items, queue, size):
-        self._ray, self._actor_class = ray, actor_class
-        self._make_reader, self._items, self._queue = make_reader, items, queue
-        self._calls = {}
-        self._idle = []
-        self._size = size
-        self._failed_starts = 0
-        self._last_news = time.monotonic()
-        self._told_of_waiting = False
-        for _ in range(size):
-            self._hire()
-
-    def _hire(self):
-        """Starts a worker; it gets work once it says that it is ready."""
-        actor = self._actor_class.remote(self._make_reader)
-        self._calls[actor.start.remote()] = _Call(actor, None)
-
-    def is_needed(self):
-        """Whether anything is left to be done."""
-        return len(self._queue) > 0 or any(call.chunk for call in self._calls.values())
-
-    def wait(self):
-        """Waits for news; returns a list of (chunk, results), which may be empty."""
-        done, _ = self._ray.wait(list(self._calls), num_returns=1, timeout=5)
-        if done:
-            self._last_news = time.monotonic()
-        elif not any(call.chunk for call in self._calls.values()):
-            self._check_that_some_start()
-        finished = [self._hear(self._calls.pop(ref), ref) for ref in done]
-        while self._idle and len(self._queue):
-            self._give(*self._idle.pop(0))
-        return [result for result in finished if result]
-
-    def _give(self, actor, host):
-        chunk = self._queue.take()
-        ref = actor.decode.remote(self._items[chunk.first : chunk.end])
-        self._calls[ref] = _Call(actor, host, chunk)
-
-    def _hear(self, call, ref):
-        """Takes a worker's answer, or its death; returns (chunk, results) if it has some."""
-        errors = self._ray.exceptions
-        try:
-            answer = self._ray.get(ref)
-        except errors.RayTaskError as error:
-            # What the worker raised, with its traceback there behind it.
-            raise error.cause if isinstance(error.cause, Exception) else error
-        except errors.RayError as error:
-            self._bury(call, error)
-            return None
-        self._failed_starts = 0
-        if call.chunk is None:
-            self._idle.append((call.actor, answer))
-            return None
-        self._idle.append((call.actor, call.host))
-        self._queue.took(call.chunk, time.monotonic() - call.since)
-        return call.chunk, answer
-
-    def _bury(self, call, error):
-        """Puts the chunk of a worker that died back, and starts another worker."""
-        why = "its machine ran low on memory; " if "low on memory" in str(error) else ""
-        if call.chunk is None:
-            self._failed_starts += 1
-            if self._failed_starts >= ATTEMPTS * self._size:
-                raise UserError(
-                    "--ray_address: workers do not start (%s%s); every machine needs the same "
-                    "Python environment and the folder %s" % (why, _gist(error), _PROJECT)
-                )
-        else:
-            call.chunk.deaths += 1
-            number = counted(call.chunk.end - call.chunk.first, "window")
-            if call.chunk.deaths >= ATTEMPTS:
-                raise UserError(
-                    "--ray_address: %d workers died over the same %s, the last on %s (%s%s); if "
-                    "memory ran out, lower --predict_batch_size. What is done is saved"
-                    % (ATTEMPTS, number, call.host, why, _gist(error))
-                )
-            say(
-                "A worker on %s died (%s%s); another decodes its %s again"
-                % (call.host, why, _gist(error), number)
-            )
-            self._queue.give_back(call.chunk)
-        self._hire()
-
-    def _check_that_some_start(self):
-        waited = time.monotonic() - self._last_news
-        if waited > _START / 4 and not self._told_of_waiting:
-            self._told_of_waiting = True
-            say("No worker has started yet: waiting for room in the cluster")
-        if waited > _START:
+    def _wait_for_a_start(self, tasks):
+        told_after, given_up_after = _START / 4, _START
+        if self._ray.wait(tasks, num_returns=1, timeout=told_after)[0]:
+            return
+        say("No worker has started yet: waiting for room in the cluster")
+        if not self._ray.wait(tasks, num_returns=1, timeout=given_up_after - told_after)[0]:
             raise UserError(
                 "--ray_address: no worker could start within %d seconds; is the cluster busy with "
                 "other work? (ray status shows it) What is done is saved" % _START
             )
 
-
-_DEAD = "The actor is dead because "
+    @staticmethod
+    def _count_death(chunk, error):
+        """Notes that a process died over a chunk, and says so, or gives up."""
+        chunk.deaths += 1
+        why = "its machine ran low on memory" if "low on memory" in str(error) else _gist(error)
+        if chunk.deaths < ATTEMPTS:
+            say("A worker died (%s); another does its part again" % why)
+        elif chunk.end == chunk.first:
+            raise UserError(
+                "--ray_address: workers do not start (%s); every machine needs the same Python "
+                "environment and the folder %s" % (why, _PROJECT)
+            )
+        else:
+            raise UserError(
+                "--ray_address: %d workers died over the same part of the work (%s); if memory ran "
+                "out, lower --predict_batch_size. What is done is saved" % (ATTEMPTS, why)
+            )
 
 
 def _gist(error):
-    """What Ray says of a death, without what it says of every death."""
+    """What Ray says of a death, in a few words."""
     lines = [line.strip() for line in str(error).split("\n") if line.strip()]
     for line in lines:
         if line.startswith("ModuleNotFoundError"):
             return line[:200]
-        if line.startswith(_DEAD):
-            return line[len(_DEAD) :].split(".")[0]
     return "its process or machine was lost"

@@ -1,86 +1,304 @@
 """Decoding a data set: baseline, one cell or the whole map, in one forward pass.
 
-Of every window and cell only the best positions leave the graph. What is decoded is saved as the
-work goes on (resume.py), so that a run that was killed goes on where it was.
+It has three steps. The plan: which cells are left, under which name. The decoding itself: of every
+window and cell only the best positions leave the graph, in this process, in a cluster or on a TPU.
+And the writing: answers picked from the positions, cell by cell. What is decoded is saved as the
+work goes on (saved.py), so that a run that was killed goes on where it was.
 """
 
 import collections
-import dataclasses
+import contextlib
 import functools
 import time
-from contextlib import closing
+from typing import Dict, NamedTuple, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 import tqdm
 
 from common import files
+from common.configuration import BertConfig
 from common.finished import FinishedFiles
 from common.progress import counted, progress, say
-from running import checkpoints, chunk_reader, cluster
-from running import estimator as runtime
+from running import checkpoints, cluster, estimator, loop, saved
 from running import input as records
-from running import saved as resume
 from running.flags import ANSWERS
-from spans import answers as squad_answers
 from spans import data_sets, scores
-from spans.answers import Candidates
+from spans.answers import AnswerPicker
 from spans.windows import make_windows
 from zones import sweep
-from zones.cells import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, file_name
+from zones.cells import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell, file_name
 from zones.reader import Reader
 
-# The ending of the file that the windows are in while they are decoded.
-RECORDS = ".tf_record"
+# The plan ---------------------------------------------------------------------------------------
 
 
-def make_model_fn(settings, cells, n_best):
-    """The estimator's model function for decoding these cells in one pass."""
+class Plan(NamedTuple):
+    """What is left to be decoded.
 
-    data_set = data_sets.named(settings.dataset)
-
-    def model_fn(features, labels, mode, params):
-        del labels, params
-        reader = Reader(settings.bert_config, one_hot_embeddings=settings.use_tpu)
-        batch = records.batch_from(features, settings.use_tpu, settings.score_padding)
-        logits = sweep.read_cells(reader, batch, cells, settings.predict_batch_size)
-        logits = scores.limited(
-            tf.stack(list(logits.values())), batch, data_set.limits_spans, settings.score_padding
-        )
-        return tf.estimator.tpu.TPUEstimatorSpec(
-            mode=mode,
-            predictions=dict(scores.best_positions(logits, n_best)._asdict()),
-            scaffold_fn=_restore_the_model_alone,
-        )
-
-    return model_fn
-
-
-def _restore_the_model_alone():
-    """A checkpoint to decode with need not hold any training state, not even the step."""
-    variables = tf.trainable_variables()
-    not_ready = tf.report_uninitialized_variables(variables)
-    return tf.train.Scaffold(
-        saver=tf.train.Saver(variables),
-        ready_op=not_ready,
-        ready_for_local_init_op=not_ready,
-        local_init_op=tf.group(
-            tf.train.Scaffold.default_local_init_op(), tf.train.get_global_step().initializer
-        ),
-    )
-
-
-def windows_at_once(settings, cells):
-    """How many windows to read together so that memory holds ``predict_batch_size`` sequences.
-
-    A window with Z cells masking one layer is in memory Z times (see zones/sweep.py), or as
-    often as the flag says if that is less. On a TPU the flag is the number of windows itself,
-    since its batches must be multiples of eight.
+    Attributes:
+        run: the run's name: whatever has it would give the same answers (see saved.fingerprint).
+        names: cell -> kind of file (PREDICTIONS and so on) -> the name of that file.
+        finished: the FinishedFiles of the directory.
     """
-    if settings.use_tpu:
-        return settings.predict_batch_size
-    forks = collections.Counter(cell.layer for cell in cells if cell.layer is not None)
-    return max(1, settings.predict_batch_size // max(forks.values(), default=1))
+
+    run: str
+    names: Dict[Cell, Dict[str, str]]
+    finished: FinishedFiles
+
+
+def plan(directory, run, cells, nbest_for_all, version_2, overwrite):
+    """Finds out which cells are left; says how many are there, and what will stay of other runs.
+
+    Args:
+        directory: where prediction files go.
+        run: as in Plan.
+        cells: those asked for.
+        nbest_for_all: whether masked cells have n-best files, too.
+        version_2: whether there are null odds beside them.
+        overwrite: whether what is there is decoded again.
+
+    Returns:
+        A Plan.
+    """
+    names = {}
+    for cell in cells:
+        kinds = [PREDICTIONS]
+        if cell == BASELINE or nbest_for_all:
+            kinds += [NBEST, NULL_ODDS] if version_2 else [NBEST]
+        names[cell] = {kind: file_name(kind, cell) for kind in kinds}
+    finished = FinishedFiles(directory, run)
+    others = finished.of_other_runs({n for of_cell in names.values() for n in of_cell.values()})
+    if others:
+        say(
+            "WARNING: %s in %s from another checkpoint, data file, code or flags, and this run "
+            "does not replace them, the first being %s; decode them again too, or name another "
+            "--prediction_dir" % (counted(len(others), "file"), directory, others[0])
+        )
+    if overwrite:
+        return Plan(run, names, finished)
+    left = {
+        cell: of_cell
+        for cell, of_cell in names.items()
+        if not all(finished.holds(name) for name in of_cell.values())
+    }
+    if len(left) < len(names):
+        say(
+            "%d of %d are decoded already, from the same checkpoint, data, code and flags; "
+            "--overwrite=True decodes them again." % (len(names) - len(left), len(names))
+        )
+    return Plan(run, left, finished)
+
+
+# Decoding ---------------------------------------------------------------------------------------
+
+
+class Reading(NamedTuple):
+    """How windows are read, for whoever does it: all that the best positions depend on.
+
+    Attributes:
+        config: the model's BertConfig.
+        checkpoint: the path of its weights.
+        cells: the cells to read with.
+        max_seq_length: what windows are padded to.
+        limits_spans: see spans.data_sets.DataSet.
+        score_padding: see spans.scores.limited.
+        n_best: how many positions to keep.
+        batch_size: how many windows are read together.
+        variants_at_once: see zones.sweep.read_cells.
+        mixed_precision: see machines.check_mixed_precision.
+    """
+
+    config: BertConfig
+    checkpoint: str
+    cells: Tuple[Cell, ...]
+    max_seq_length: int
+    limits_spans: bool
+    score_padding: bool
+    n_best: int
+    batch_size: int
+    variants_at_once: int
+    mixed_precision: bool
+
+
+def windows_at_once(cells, sequences):
+    """How many windows to read together so that memory holds ``sequences`` of them.
+
+    A window is in memory as often as cells leave the trunk at one layer, their first one (see
+    zones/sweep.py), or ``sequences`` times if that is less.
+    """
+    leaving = collections.Counter(cell.layer or 0 for cell in cells if cell != BASELINE)
+    return max(1, sequences // max(leaving.values(), default=1))
+
+
+def best_positions(reading, features, on_tpu=False):
+    """The graph: windows -> the best positions for every cell.
+
+    Args:
+        reading: a Reading.
+        features: dict of int32 tensors ``[B, T]``.
+        on_tpu: whether shapes are static.
+
+    Returns:
+        A dict of tensors, the fields of spans.scores.best_positions.
+    """
+    reader = Reader(reading.config, one_hot_embeddings=on_tpu)
+    batch = records.batch_from(features, on_tpu, reading.score_padding)
+    logits = sweep.read_cells(reader, batch, reading.cells, reading.variants_at_once)
+    logits = scores.limited(
+        tf.stack(list(logits.values())), batch, reading.limits_spans, reading.score_padding
+    )
+    return dict(scores.best_positions(logits, reading.n_best)._asdict())
+
+
+def _batches(reading, windows):
+    """Yields the windows in batches, as dicts of arrays."""
+    for first in range(0, len(windows), reading.batch_size):
+        batch = windows[first : first + reading.batch_size]
+        yield records.padded(batch, reading.max_seq_length)
+
+
+class BatchReader:
+    """Reads batches in this process.
+
+    Args:
+        reading: a Reading.
+        threads: how many batches at once; None is as many as make sense here.
+    """
+
+    def __init__(self, reading, threads=None):
+        def graph():
+            features = records.placeholders(reading.batch_size, reading.max_seq_length)
+            return features, best_positions(reading, features)
+
+        self._threads = loop.num_threads(threads)
+        self._session = loop.Session(graph, reading.checkpoint, reading.mixed_precision)
+
+    def read(self, batches):
+        """Yields (number, dict of arrays) for each of the batches, in whatever order."""
+        return loop.side_by_side(self._session.run, batches, self._threads)
+
+
+def decode_here(reading, windows, threads=None):
+    """Decodes windows in this process.
+
+    Args:
+        reading: a Reading.
+        windows: a list of Windows.
+        threads: as in BatchReader.
+
+    Yields:
+        (first, end, results): the results of ``windows[first:end]``, a dict of arrays.
+    """
+    size = reading.batch_size
+    for number, results in BatchReader(reading, threads).read(_batches(reading, windows)):
+        yield number * size, min((number + 1) * size, len(windows)), results
+
+
+def decode_in_cluster(reading, windows, threads, ray_cluster, seconds):
+    """As decode_here, in the workers of a cluster.Cluster.
+
+    Args:
+        reading, windows, threads: as in decode_here.
+        ray_cluster: the Cluster.
+        seconds: how long a worker is to be at one part of the work.
+    """
+    reading = reading._replace(checkpoint=files.absolute(reading.checkpoint))
+    size, threads = reading.batch_size, threads or ray_cluster.threads
+    parts = ray_cluster.read(
+        BatchReader,
+        reading,
+        threads,
+        -(-len(windows) // size),
+        lambda first, end: list(_batches(reading, windows[first * size : end * size])),
+        seconds,
+    )
+    for number, results in parts:
+        yield number * size, min((number + 1) * size, len(windows)), results
+
+
+def decode_on_tpu(reading, windows, tpu, path):
+    """As decode_here, on a TPU.
+
+    Args:
+        reading, windows: as in decode_here.
+        tpu: an estimator.Tpu.
+        path: of the file that its host reads them from; it sees ``gs://`` only.
+    """
+    filled_up = windows + [windows[-1]] * (-len(windows) % reading.batch_size)
+    records.write_records(path, filled_up, is_training=False)
+    first = 0
+    for results in estimator.predict(
+        functools.partial(best_positions, reading, on_tpu=True),
+        reading.checkpoint,
+        records.prediction_input_fn(path, reading.max_seq_length),
+        reading.batch_size,
+        tpu,
+    ):
+        end = min(first + reading.batch_size, len(windows))
+        yield first, end, {name: array[: end - first] for name, array in results.items()}
+        first = end
+    files.remove(path)
+
+
+def _save_what_comes(decoded, unfinished, missing, num_windows, save_secs):
+    """Takes results as they come, showing progress.
+
+    Args:
+        decoded: a generator of (first, end, results) of the missing windows.
+        unfinished: the saved.UnfinishedRun.
+        missing: the numbers of those windows.
+        num_windows: how many there are with the others.
+        save_secs: seconds from one save to the next.
+    """
+    num_cells = len(unfinished.cells)
+    what, unit = ("decoding", "window")
+    if num_cells > 1:
+        what, unit = ("decoding (windows x cells)", "step")
+    total, begun = num_windows * num_cells, unfinished.done * num_cells
+    last_save = time.time()
+    with progress(None, what, total, unit=unit, initial=begun) as bar, contextlib.closing(decoded):
+        try:
+            for first, end, results in decoded:
+                unfinished.add(missing[first:end], results)
+                bar.update((end - first) * num_cells)
+                if time.time() - last_save >= save_secs:
+                    unfinished.save()
+                    last_save = time.time()
+        finally:
+            unfinished.save()
+
+
+# Writing ----------------------------------------------------------------------------------------
+
+
+def write(planned, picker, results, rows, directory):
+    """Picks the answers of each cell and writes its files.
+
+    Args:
+        planned: the Plan.
+        picker: an AnswerPicker.
+        results: (cell, Candidates) of every cell of the plan, windows in the order of decoding.
+        rows: int ``[windows]``, where each of the picker's windows stands in that order.
+        directory: where the files go.
+    """
+    with progress(None, "writing answers", len(planned.names), unit="cell") as bar:
+        for cell, candidates in results:
+            names = planned.names[cell]
+            in_order = type(candidates)(*(array[rows] for array in candidates))
+            answers = picker.pick(in_order, with_nbest=NBEST in names)
+            content = {
+                PREDICTIONS: answers.predictions,
+                NBEST: answers.nbest,
+                NULL_ODDS: answers.null_odds,
+            }
+            for kind, name in names.items():
+                files.write_json(files.join(directory, name), content[kind], "--prediction_dir")
+                planned.finished.add(name)
+            bar.update()
+
+
+# All of it --------------------------------------------------------------------------------------
 
 
 def read_examples(settings):
@@ -95,11 +313,15 @@ def read_examples(settings):
     )
 
 
-def decode(settings, tokenizer):
+def run(settings, tokenizer):
     """Decodes ``settings.cells`` over ``settings.predict_file`` and writes their files.
 
     Files that an equal run has already written are left alone unless ``settings.overwrite``; a run
     that was killed is taken up where it was.
+
+    Args:
+        settings: the Settings of this run.
+        tokenizer: a tokenization.Tokenizer.
 
     Raises:
         UserError: no fine-tuned checkpoint, a data set that will not do, or a place that cannot
@@ -107,30 +329,101 @@ def decode(settings, tokenizer):
     """
     started = time.time()
     checkpoint = checkpoints.fine_tuned(settings.output_dir, settings.bert_config)
-    run = _fingerprint(settings, checkpoint)
-    finished = FinishedFiles(settings.prediction_dir, run)
-    _warn_of_other_runs(settings, finished)
-    pending = _pending_cells(settings, finished)
-    if not pending:
-        say("Nothing is left to decode. The files are in %s" % settings.prediction_dir)
+    directory = settings.prediction_dir
+    planned = plan(
+        directory,
+        _fingerprint(settings, checkpoint),
+        settings.cells,
+        settings.write_nbest,
+        settings.version_2_with_negative,
+        settings.overwrite,
+    )
+    cells = list(planned.names)
+    if not cells:
+        say("Nothing is left to decode. The files are in %s" % directory)
         return
     examples = read_examples(settings)
-    features = make_windows(examples, tokenizer, is_training=False, **settings.window_sizes)
+    windows = make_windows(examples, tokenizer, is_training=False, **settings.window_sizes)
     # The longest first, so that a batch pads little and memory that does not suffice shows at once.
-    order = np.argsort([-len(feature.input_ids) for feature in features], kind="stable")
-    unfinished = _decode_windows(settings, checkpoint, run, pending, [features[i] for i in order])
-    _write_answers(settings, examples, features, np.argsort(order), unfinished, pending, finished)
+    order = np.argsort([-len(window.input_ids) for window in windows], kind="stable")
+    with loop.errors_explained("predict_batch_size", "--prediction_dir"):
+        unfinished = _decode(settings, checkpoint, planned, [windows[i] for i in order])
+        picker = AnswerPicker(
+            examples,
+            windows,
+            settings.n_best_size,
+            settings.max_answer_length,
+            settings.version_2_with_negative,
+            settings.null_score_diff_threshold,
+            data_sets.named(settings.dataset).joins_words,
+        )
+        write(planned, picker, unfinished.results(cells), np.argsort(order), directory)
     unfinished.remove()
     say(
         "Decoded %s: %s, %s, in %s. The files are in %s"
         % (
-            _named(pending),
+            _named(cells),
             counted(len(examples), "question"),
-            counted(len(features), "window"),
+            counted(len(windows), "window"),
             tqdm.tqdm.format_interval(time.time() - started),
-            settings.prediction_dir,
+            directory,
         )
     )
+
+
+def _decode(settings, checkpoint, planned, windows):
+    """Decodes the windows; returns the saved.UnfinishedRun that holds their results."""
+    cells, tpu = list(planned.names), settings.tpu
+    sequences = settings.predict_batch_size
+    # A TPU's batches must be multiples of eight, so that there the flag counts windows.
+    batch_size = sequences if tpu else windows_at_once(cells, sequences)
+    name = saved.fingerprint(
+        run=planned.run, cells=settings.cells, batch=batch_size, overwrite=settings.overwrite
+    )
+    unfinished = saved.UnfinishedRun(settings.prediction_dir, name, cells, len(windows))
+    done = unfinished.done
+    if done:
+        say("Going on with an unfinished run: %d of %d windows are done" % (done, len(windows)))
+    missing = unfinished.missing()
+    if not len(missing):
+        return unfinished
+    # What is done is whole batches, so that the windows left make the same batches as ever.
+    left = [windows[number] for number in missing]
+    reading = Reading(
+        config=settings.bert_config,
+        checkpoint=checkpoint,
+        cells=tuple(unfinished.cells),
+        max_seq_length=settings.max_seq_length,
+        limits_spans=data_sets.named(settings.dataset).limits_spans,
+        score_padding=settings.score_padding,
+        n_best=min(settings.n_best_size, settings.max_seq_length),
+        batch_size=batch_size,
+        variants_at_once=sequences,
+        mixed_precision=settings.mixed_precision,
+    )
+    with contextlib.ExitStack() as stack:
+        if tpu:
+            path = files.join(settings.output_dir, name + RECORDS)
+            decoded = decode_on_tpu(reading, left, tpu, path)
+        elif settings.ray_address:
+            joined = cluster.joined(
+                settings.ray_address, settings.ray_workers, settings.verbose_logging
+            )
+            decoded = decode_in_cluster(
+                reading,
+                left,
+                settings.threads,
+                stack.enter_context(joined),
+                settings.sweep_save_secs,
+            )
+        else:
+            decoded = decode_here(reading, left, settings.threads)
+        _save_what_comes(decoded, unfinished, missing, len(windows), settings.sweep_save_secs)
+    return unfinished
+
+
+# The ending of the file that the windows are in while a TPU decodes them.
+RECORDS = ".tf_record"
 
 
 def _named(cells):
@@ -145,180 +438,8 @@ def _named(cells):
 
 def _fingerprint(settings, checkpoint):
     """Names everything that the answers depend on."""
-    return resume.fingerprint(
+    return saved.fingerprint(
         checkpoint=checkpoints.content_hash_source(checkpoint),
-        code=resume.code_of_answers(),
+        code=saved.code_of_answers(),
         flags=settings.deciding(ANSWERS),
     )
-
-
-def _file_names(settings, cell):
-    """The files that this run writes for a cell."""
-    kinds = [PREDICTIONS]
-    if cell == BASELINE or settings.write_nbest:
-        kinds += [NBEST, NULL_ODDS] if settings.version_2_with_negative else [NBEST]
-    return {kind: file_name(kind, cell) for kind in kinds}
-
-
-def _warn_of_other_runs(settings, finished):
-    """Says so if the directory will hold files of two runs, which make one table together."""
-    names = {name for cell in settings.cells for name in _file_names(settings, cell).values()}
-    others = finished.of_other_runs(names)
-    if others:
-        say(
-            "WARNING: %s in %s from another checkpoint, data file, code or flags, and this run "
-            "does not replace them, the first being %s; decode them again too, or name another "
-            "--prediction_dir" % (counted(len(others), "file"), settings.prediction_dir, others[0])
-        )
-
-
-def _pending_cells(settings, finished):
-    """The cells whose files are not there yet; says how many are."""
-    if settings.overwrite:
-        return list(settings.cells)
-    pending = [
-        cell
-        for cell in settings.cells
-        if not all(finished.holds(name) for name in _file_names(settings, cell).values())
-    ]
-    there = len(settings.cells) - len(pending)
-    if there:
-        say(
-            "%d of %d are decoded already, from the same checkpoint, data, code and flags; "
-            "--overwrite=True decodes them again." % (there, len(settings.cells))
-        )
-    return pending
-
-
-def _decode_windows(settings, checkpoint, run, pending, features):
-    """Runs the model over all windows; returns the resume.UnfinishedRun that holds its results."""
-    batch = windows_at_once(settings, pending)
-    n_best = min(settings.n_best_size, settings.max_seq_length)
-    run = resume.fingerprint(
-        run=run, cells=settings.cells, batch=batch, overwrite=settings.overwrite
-    )
-    unfinished = resume.UnfinishedRun(settings.prediction_dir, run, pending, len(features), n_best)
-    cells, done = unfinished.cells, unfinished.done
-    if done:
-        say("Going on with an unfinished run: %d of %d windows are done" % (done, len(features)))
-    missing = unfinished.missing()
-    if not len(missing):
-        return unfinished
-    # What is done is whole batches, so that the windows left make the same batches as ever.
-    left = [features[number] for number in missing]
-    if settings.ray_address:
-        decoded = _decode_in_cluster(settings, cells, n_best, batch, checkpoint, left)
-    else:
-        # A TPU's host reads them, and it sees gs:// only.
-        folder = settings.output_dir if settings.use_tpu else unfinished.folder
-        path = files.join(folder, run + RECORDS)
-        decoded = _decode_here(settings, cells, n_best, batch, checkpoint, left, path)
-    last_save = time.time()
-    what, unit = (
-        ("decoding", "window") if len(cells) == 1 else ("decoding (windows x cells)", "step")
-    )
-    total, begun = len(features) * len(cells), done * len(cells)
-    with progress(None, what, total, unit=unit, initial=begun) as bar, closing(decoded):
-        try:
-            for first, end, results in decoded:
-                unfinished.add(missing[first:end], results)
-                bar.update((end - first) * len(cells))
-                if time.time() - last_save >= settings.sweep_save_secs:
-                    unfinished.save()
-                    last_save = time.time()
-        finally:
-            unfinished.save()
-    return unfinished
-
-
-def read_windows(settings, cells, n_best, batch, checkpoint, input_fn, threads=0):
-    """Reads windows with these cells: the best positions, batch by batch.
-
-    Args:
-        n_best: positions to keep.
-        batch: windows in a batch.
-        checkpoint: the model's.
-        input_fn: an input function of records.py.
-        threads: see runtime.make_estimator.
-
-    Returns:
-        A generator of dicts of arrays, as best_positions gives them.
-    """
-    model_fn = make_model_fn(settings, cells, n_best)
-    estimator = runtime.make_estimator(settings, model_fn, batch, threads=threads)
-    return estimator.predict(input_fn, checkpoint_path=checkpoint, yield_single_examples=False)
-
-
-def _decode_here(settings, cells, n_best, batch, checkpoint, features, path):
-    """Decodes windows in this process, by way of a file.
-
-    Yields:
-        (first, end, results): the results of ``features[first:end]``.
-    """
-    records.write_records(path, _filled_up(features, batch, settings.use_tpu), is_training=False)
-    input_fn = records.prediction_input_fn(path, settings.max_seq_length, settings.use_tpu)
-    first = 0
-    for results in read_windows(settings, cells, n_best, batch, checkpoint, input_fn):
-        end = min(first + batch, len(features))
-        yield first, end, {name: array[: end - first] for name, array in results.items()}
-        first = end
-    files.remove(path)
-
-
-def _decode_in_cluster(settings, cells, n_best, batch, checkpoint, features):
-    """As _decode_here, in the workers of a Ray cluster and in whatever order they finish."""
-    settings = dataclasses.replace(settings, output_dir=files.absolute(settings.output_dir))
-    checkpoint = files.absolute(checkpoint)
-    # Sums depend on how many threads add them up (seen on TensorFlow 1.15), so that a worker has
-    # as many as this machine would have.
-    threads = runtime.num_cores()
-    make_reader = functools.partial(
-        chunk_reader.ChunkReader,
-        functools.partial(
-            read_windows, settings, cells, n_best, batch, checkpoint, threads=threads
-        ),
-        settings,
-        batch,
-        checkpoint,
-        chunk_reader.identity(checkpoint),
-    )
-    windows = [records.make_record(feature, is_training=False) for feature in features]
-    with cluster.joined(settings, tf.test.is_built_with_cuda()) as joined:
-        yield from joined.decode(make_reader, windows, batch, settings.sweep_save_secs)
-
-
-def _filled_up(features, batch, static_shapes):
-    """The windows, for a TPU followed by copies of the last one until the last batch is full."""
-    return features + [features[-1]] * (-len(features) % batch if static_shapes else 0)
-
-
-def _write_answers(settings, examples, features, rows, unfinished, pending, finished):
-    """Picks the answers of each pending cell and writes its files.
-
-    Args:
-        rows: int ``[windows]``, where each of ``features`` stands in the order of decoding.
-        (the rest as in decode)
-    """
-    picker = squad_answers.AnswerPicker(
-        examples,
-        features,
-        settings.n_best_size,
-        settings.max_answer_length,
-        settings.version_2_with_negative,
-        settings.null_score_diff_threshold,
-        data_sets.named(settings.dataset).joins_words,
-    )
-    for cell in progress(pending, "writing answers", unit="cell"):
-        column = unfinished.cells.index(cell)
-        candidates = Candidates(*(array[rows, column] for array in unfinished.candidates))
-        names = _file_names(settings, cell)
-        answers = picker.pick(candidates, with_nbest=NBEST in names)
-        content = {
-            PREDICTIONS: answers.predictions,
-            NBEST: answers.nbest,
-            NULL_ODDS: answers.null_odds,
-        }
-        for kind, name in names.items():
-            path = files.join(settings.prediction_dir, name)
-            files.write_json(path, content[kind], what="--prediction_dir")
-            finished.add(name)

@@ -153,7 +153,17 @@ _TRAINING = (
 )
 
 _DECODING = (
-    _whole("predict_batch_size", 8, "Sequences in memory at once; lower it if memory runs out."),
+    _whole(
+        "predict_batch_size",
+        8,
+        "Sequences in memory at once, for each of the --threads; lower it if memory runs out.",
+    ),
+    _whole(
+        "threads",
+        None,
+        "Batches of windows to decode side by side, each on one core; no answer depends on it. By "
+        "default one for every core, or one on a GPU.",
+    ),
     _whole("n_best_size", 20, "Starts and ends considered; entries in an n-best list.", _A),
     _whole("max_answer_length", 30, "The most tokens in an answer.", _A),
     _switch(
@@ -179,7 +189,8 @@ _MACHINE = (
         "mixed_precision",
         False,
         "Multiply matrices in 16 bits: on a GPU with tensor cores (decoding only), or, with "
-        "TensorFlow 2.15, on a CPU that has AVX512-BF16 or AMX. Faster; answers differ a little.",
+        "TensorFlow 2.15 or later, on a CPU that has AVX512-BF16 or AMX. Faster; answers differ a "
+        "little.",
         _BOTH,
     ),
     _switch("use_tpu", False, "Run on a Cloud TPU."),

@@ -1,7 +1,8 @@
-"""Windows on disk: each feature is declared once, for the writer and the parser alike.
+"""Windows as the model is given them: each feature is declared once, for all ways there.
 
-A record holds a window at its own length; the input pipeline pads. Training reads records in a
-seeded random order and groups windows of similar length; prediction reads them in order.
+Training and TPUs read windows from disk, where a record holds a window at its own length; the input
+pipeline pads. Training reads records in a seeded random order and groups windows of similar length;
+a TPU decodes them in order. A CPU or GPU decodes arrays (padded).
 """
 
 import functools
@@ -11,7 +12,6 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from common import files
-from running import estimator as runtime
 from zones.batch import Batch
 
 # Windows kept in memory to draw the next one from. The file itself is shuffled too.
@@ -47,30 +47,34 @@ def _specs(is_training):
     return [spec for spec in SPECS if is_training or not spec.training_only]
 
 
-def write_records(path, features, is_training):
+# What the model reads of a window.
+_READ = tuple(spec.name for spec in _specs(is_training=False)) + (INPUT_MASK,)
+
+
+def write_records(path, windows, is_training):
     """Writes windows to a TFRecord file, whole or not at all.
 
     Args:
         path: local or ``gs://``.
-        features: spans.windows.Window objects, in the order in which they are to be read.
+        windows: spans.windows.Window objects, in the order in which they are to be read.
         is_training: whether to write the answer's positions too.
     """
     with files.write_whole(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
-        for feature in features:
-            writer.write(make_record(feature, is_training))
+        for window in windows:
+            writer.write(_make_record(window, is_training))
 
 
-def make_record(feature, is_training):
-    """A window as bytes, which parse_record reads again."""
+def _make_record(window, is_training):
+    """A window as bytes, which _parse_record reads again."""
     stored = {}
     for spec in _specs(is_training):
-        value = getattr(feature, spec.name)
+        value = getattr(window, spec.name)
         numbers = value if spec.per_token else [value]
         stored[spec.name] = tf.train.Feature(int64_list=tf.train.Int64List(value=numbers))
     return tf.train.Example(features=tf.train.Features(feature=stored)).SerializeToString()
 
 
-def parse_record(record, is_training):
+def _parse_record(record, is_training):
     """A serialized record -> a dict of int32 tensors, scalars or ``[tokens of the window]``."""
     declared = {
         spec.name: tf.FixedLenSequenceFeature([], tf.int64, allow_missing=True)
@@ -88,7 +92,7 @@ def parse_record(record, is_training):
 def _parser(is_training):
     # There is no Python control flow in it to convert, and looking for some takes a second.
     return tf.autograph.experimental.do_not_convert(
-        functools.partial(parse_record, is_training=is_training)
+        functools.partial(_parse_record, is_training=is_training)
     )
 
 
@@ -115,6 +119,29 @@ def _padded_shapes(is_training, max_seq_length):
     return shapes
 
 
+def placeholders(batch_size, max_seq_length):
+    """Where a batch of ``padded`` is fed: a dict of int32 placeholders ``[B, T]``.
+
+    Args:
+        batch_size: the most windows in a batch; of 1 the model makes use.
+        max_seq_length: T.
+    """
+    shape = [1 if batch_size == 1 else None, max_seq_length]
+    return {name: tf.placeholder(tf.int32, shape, name) for name in _READ}
+
+
+def padded(windows, max_seq_length):
+    """Windows as the model reads them: a dict of int32 arrays ``[windows, max_seq_length]``."""
+    shape = (len(windows), max_seq_length)
+    arrays = {name: np.zeros(shape, np.int32) for name in _READ}
+    for row, window in enumerate(windows):
+        length = len(window.input_ids)
+        arrays[INPUT_MASK][row, :length] = 1
+        for spec in _specs(is_training=False):
+            arrays[spec.name][row, :length] = getattr(window, spec.name)
+    return arrays
+
+
 def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_shapes):
     """The input function for training: endless batches in a seeded random order.
 
@@ -129,12 +156,15 @@ def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_sh
 
     Where a tf.distribute strategy's devices share each batch, it is cut into as many parts. A
     machine is given those of its own devices, one after another.
+
+    Returns:
+        A function: (batch size, the strategy's tf.distribute.InputContext if there is one) -> a
+        tf.data.Dataset.
     """
     shapes = _padded_shapes(True, max_seq_length)
     edges = [] if static_shapes else _length_groups(lengths)
 
-    def input_fn(params, input_context=None):
-        batch_size = params["batch_size"]
+    def input_fn(batch_size, input_context=None):
         data = tf.data.TFRecordDataset(path)
         data = data.shuffle(min(len(lengths), _SHUFFLE_BUFFER), seed=seed).repeat()
         data = data.map(_parser(True), num_parallel_calls=2)
@@ -152,7 +182,7 @@ def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_sh
         data = data.skip(steps_done)
         if input_context is not None:
             data = _share_of(data, batch_size, input_context)
-        return runtime.fixed_pipeline(data.prefetch(2))
+        return _fixed(data.prefetch(2))
 
     return input_fn
 
@@ -180,49 +210,29 @@ def _length_groups(lengths, groups=6):
     return sorted({int(edge) for edge in edges if min(lengths) < edge <= max(lengths)})
 
 
-def prediction_input_fn(path, max_seq_length, static_shapes=False):
-    """The input function for prediction: the windows in order, padded to ``max_seq_length``.
+def prediction_input_fn(path, max_seq_length):
+    """The input function for decoding on a TPU: batch size -> the windows of a file in order.
 
     Args:
-        path: a file of write_records.
-        static_shapes: for TPUs; every batch is full, so the windows must be a multiple of it.
+        path: a file of write_records, whose windows must be a multiple of the batch size.
+        max_seq_length: what they are padded to.
     """
 
-    def input_fn(params):
+    def input_fn(batch_size):
         data = tf.data.TFRecordDataset(path).map(_parser(False), num_parallel_calls=2)
-        data = _batches(data, params["batch_size"], max_seq_length, static_shapes)
-        return runtime.fixed_pipeline(data.prefetch(2))
+        shapes = _padded_shapes(False, max_seq_length)
+        return _fixed(data.padded_batch(batch_size, shapes, drop_remainder=True).prefetch(2))
 
     return input_fn
 
 
-def queue_input_fn(chunks, max_seq_length):
-    """The input function for prediction chunk by chunk; no batch has windows of two chunks.
+def _fixed(data):
+    """Takes a dataset's self-tuning away, which has nothing to tune here.
 
-    Not for TPUs: it takes Python on the host.
-
-    Args:
-        chunks: a queue.Queue of lists of make_record's bytes. It is asked for the next chunk when
-            all batches of the last one were read, and waits until there is one.
+    TensorFlow 2.15 (1.15 has no such option) waits for its tuner at the end, idle; 4 to 30 seconds
+    were seen.
     """
-
-    def input_fn(params):
-        def batches_of(chunk):
-            data = tf.data.Dataset.from_tensor_slices(chunk).map(_parser(False))
-            return _batches(data, params["batch_size"], max_seq_length, False)
-
-        data = tf.data.Dataset.from_generator(
-            lambda: (np.array(chunk, object) for chunk in iter(chunks.get, None)),
-            tf.string,
-            [None],
-        )
-        return runtime.fixed_pipeline(data.flat_map(batches_of))
-
-    return input_fn
-
-
-def _batches(windows, size, max_seq_length, static_shapes):
-    # One window at a time is always a full batch; the model makes use of knowing it.
-    full = static_shapes or size == 1
-    shapes = _padded_shapes(False, max_seq_length)
-    return windows.padded_batch(size, shapes, drop_remainder=full)
+    options = tf.data.Options()
+    if hasattr(options, "autotune"):
+        options.autotune.enabled = False
+    return data.with_options(options)

@@ -32,6 +32,9 @@ from zones.cells import Cell
 _CELLS = "cells.json"
 _WINDOWS = "windows-%08d-%08d.npz"
 _WINDOWS_PATTERN = re.compile(r"windows-(\d+)-(\d+)\.npz")
+# How many bytes of results are in memory: before they are saved, and when answers are picked.
+BYTES_UNSAVED = 32 << 20
+BYTES_READ_BACK = 256 << 20
 
 
 # What decides the answers: these modules, and every one in these folders.
@@ -87,39 +90,31 @@ def fingerprint(**parts):
 
 
 class UnfinishedRun:
-    """The results of a run so far.
+    """The results of a run so far, all but the last few of them on disk.
+
+    In memory are only those that were added since the last save; they are read back a few cells at
+    a time.
 
     Attributes:
         cells: the cells that the run decodes.
-        candidates: Candidates with arrays ``[windows, cells, n]`` (the last two ``[windows,
-            cells]``), in the order of decoding; rows of missing windows are yet to be filled.
     """
 
-    def __init__(self, directory, run, cells, num_windows, n_best):
+    def __init__(self, directory, run, cells, num_windows):
         """Takes up the run's saved work, or begins it.
 
         Args:
             directory: where the prediction files go.
             run: the run's name, from fingerprint().
             cells: the cells to decode; a run taken up may have begun with more.
-            num_windows: windows of the data set.
-            n_best: positions kept for every window and cell.
+            num_windows: windows of the data set, which are numbered in the order of decoding.
         """
         self.folder = files.join(directory, FOLDER, run)
-        files.make_directory(self.folder)
+        files.make_directory(self.folder, "--prediction_dir")
         self.cells = self._cells_begun_with(cells)
-        shape = (num_windows, len(self.cells))
-        self.candidates = Candidates(
-            start_index=np.zeros(shape + (n_best,), np.int32),
-            start_logit=np.zeros(shape + (n_best,), np.float32),
-            end_index=np.zeros(shape + (n_best,), np.int32),
-            end_logit=np.zeros(shape + (n_best,), np.float32),
-            null_start=np.zeros(shape, np.float32),
-            null_end=np.zeros(shape, np.float32),
-        )
         self._decoded = np.zeros(num_windows, bool)
-        self._load()
-        self._saved = self._decoded.copy()
+        self._saved = {}  # (first, end) -> path
+        self._unsaved = []  # (rows, results)
+        self._find_saved()
 
     @property
     def done(self):
@@ -133,7 +128,7 @@ class UnfinishedRun:
     def _cells_begun_with(self, cells):
         path = files.join(self.folder, _CELLS)
         if files.exists(path):
-            begun = [Cell(*pair) for pair in files.read_json(path)]
+            begun = [Cell(*values) for values in files.read_json(path)]
             if set(cells) <= set(begun):
                 return begun
             # A file that was finished has been deleted since: begin again.
@@ -142,45 +137,98 @@ class UnfinishedRun:
         files.write_json(path, cells)
         return list(cells)
 
-    def _load(self):
-        """Reads the saved windows, whichever are there."""
+    def _find_saved(self):
+        """Notes the saved windows, whichever are there and whole."""
         for name in files.list_directory(self.folder):
             match = _WINDOWS_PATTERN.fullmatch(name)
             if not match:
                 continue
+            first, end = map(int, match.groups())
+            path = files.join(self.folder, name)
             try:
-                stored = np.load(io.BytesIO(files.read_bytes(files.join(self.folder, name))))
-                results = {field: stored[field] for field in Candidates._fields}
-                self.add(np.arange(int(match.group(1)), int(match.group(2))), results)
-            except (ValueError, KeyError, IndexError, OSError, zipfile.BadZipFile) as error:
+                shapes = {array.shape[:2] for array in _read(path).values()}
+                if shapes != {(end - first, len(self.cells))} or end > len(self._decoded):
+                    raise ValueError("it is of other windows")
+            except _UNREADABLE as error:
                 say("%s cannot be used (%s); its windows are decoded again" % (name, error))
+            else:
+                self._saved[first, end] = path
+                self._decoded[first:end] = True
 
     def add(self, rows, results):
-        """Takes the results of some windows.
+        """Takes the results of some windows; saves them, if there are many by now.
 
         Args:
             rows: int ``[number]``, the windows.
-            results: a dict of arrays named as the fields of Candidates, a row for each window.
+            results: a dict of arrays ``[number, cells, ...]``, named as the fields of Candidates.
         """
-        for field, array in zip(Candidates._fields, self.candidates):
-            array[rows] = results[field]
+        self._unsaved.append((rows, results))
         self._decoded[rows] = True
+        if sum(_num_bytes(unsaved) for _, unsaved in self._unsaved) > BYTES_UNSAVED:
+            self.save()
 
     def save(self):
         """Writes the windows added since the last save, each stretch of them to its own file."""
-        for first, end in _stretches(self._decoded & ~self._saved):
+        if not self._unsaved:
+            return
+        rows = np.concatenate([rows for rows, _ in self._unsaved])
+        order = np.argsort(rows, kind="stable")
+        arrays = {
+            field: np.concatenate([results[field] for _, results in self._unsaved])[order]
+            for field in Candidates._fields
+        }
+        rows = rows[order]
+        edges = np.flatnonzero(np.diff(rows) > 1) + 1
+        for first, end in zip([0, *edges], [*edges, len(rows)]):
+            stretch = (int(rows[first]), int(rows[end - 1]) + 1)
+            path = files.join(self.folder, _WINDOWS % stretch)
             buffer = io.BytesIO()
-            fields = zip(Candidates._fields, self.candidates)
-            np.savez(buffer, **{field: array[first:end] for field, array in fields})
-            files.write_bytes(files.join(self.folder, _WINDOWS % (first, end)), buffer.getvalue())
-            self._saved[first:end] = True
+            np.savez(buffer, **{field: array[first:end] for field, array in arrays.items()})
+            files.write_bytes(path, buffer.getvalue(), "--prediction_dir")
+            self._saved[stretch] = path
+        self._unsaved = []
+
+    def results(self, cells):
+        """Reads back what was saved, a few cells at a time.
+
+        Args:
+            cells: some of those of the run, which is done.
+
+        Yields:
+            (cell, Candidates) for each of them, the windows in the order of decoding.
+        """
+        (first, end), path = min(self._saved.items())
+        of_cell = _num_bytes(_read(path)) * len(self._decoded) / ((end - first) * len(self.cells))
+        at_once = max(1, int(BYTES_READ_BACK / of_cell))
+        for start in range(0, len(cells), at_once):
+            group = cells[start : start + at_once]
+            columns = [self.cells.index(cell) for cell in group]
+            arrays = None
+            for (first, end), path in sorted(self._saved.items()):
+                stored = {field: array[:, columns] for field, array in _read(path).items()}
+                if arrays is None:
+                    arrays = {
+                        field: np.zeros((len(self._decoded), *array.shape[1:]), array.dtype)
+                        for field, array in stored.items()
+                    }
+                for field, array in stored.items():
+                    arrays[field][first:end] = array
+            for column, cell in enumerate(group):
+                yield cell, Candidates(*(arrays[f][:, column] for f in Candidates._fields))
 
     def remove(self):
         """Deletes the saved windows, which the prediction files have made needless."""
         files.remove_tree(self.folder)
 
 
-def _stretches(chosen):
-    """Where a bool array is true: ``[0 1 1 0 1]`` -> the pairs (1, 3) and (4, 5)."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
-    return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
+_UNREADABLE = (ValueError, KeyError, IndexError, OSError, EOFError, zipfile.BadZipFile)
+
+
+def _read(path):
+    """The arrays of a saved file, field -> array."""
+    stored = np.load(io.BytesIO(files.read_bytes(path)))
+    return {field: stored[field] for field in Candidates._fields}
+
+
+def _num_bytes(arrays):
+    return sum(array.nbytes for array in arrays.values())

@@ -1,10 +1,11 @@
 """What one run of run_squad.py is asked to do: the flags, checked, as one object."""
 
 import dataclasses
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
 from common import files
 from modeling import BertConfig
+from running.estimator import Tpu
 from running.flags import FILE, TABLE
 from running.machines import Machine
 from zones.cells import Cell
@@ -51,14 +52,15 @@ Settings = dataclasses.make_dataclass(
         ("cells", Tuple[Cell, ...]),
         # Which one of those that train together this one is.
         ("machine", Machine),
+        ("tpu", Optional[Tpu], None),
     ],
     namespace={"window_sizes": property(_window_sizes), "deciding": _deciding},
     frozen=True,
 )
 Settings.__doc__ = """The checked flags, as attributes of their names, and what follows from them.
 
-``bert_config``, ``cells`` and ``machine`` are no flags. Defaults that depend on other flags are
-filled in: ``prediction_dir``, ``score_padding`` and ``write_nbest`` are never None.
+``bert_config``, ``cells``, ``machine`` and ``tpu`` are no flags. Defaults that depend on other
+flags are filled in: ``prediction_dir``, ``score_padding`` and ``write_nbest`` are never None.
 """
 # Where a worker of a cluster finds it.
 Settings.__module__ = __name__

@@ -1,13 +1,13 @@
 """Fine-tuning a reader: the loss, the loop with its progress, and going on after a stop."""
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 import optimization
 from common import files
 from common.command_line import UserError
 from common.progress import counted, progress, say
-from running import checkpoints, flags
-from running import estimator as runtime
+from running import checkpoints, estimator, flags, loop, machines
 from running import input as records
 from spans import data_sets, scores
 from spans.windows import make_windows
@@ -24,53 +24,42 @@ def was_trained_here(output_dir):
     return files.exists(files.join(output_dir, TRAINING_NOTE))
 
 
-def make_model_fn(settings, names_from_checkpoint, num_train_steps):
-    """The estimator's model function for training."""
-    num_warmup_steps = int(num_train_steps * settings.warmup_proportion)
-    data_set = data_sets.named(settings.dataset)
+def make_step(config, limits_spans, learning_rate, num_steps, num_warmup_steps, on_tpu=False):
+    """The graph of a training step.
 
-    def model_fn(features, labels, mode, params):
-        del labels, mode, params
-        reader = Reader(settings.bert_config, is_training=True, one_hot_embeddings=settings.use_tpu)
-        batch = records.batch_from(features, static_shapes=settings.use_tpu)
+    Args:
+        config: the model's BertConfig.
+        limits_spans: see spans.data_sets.DataSet.
+        learning_rate, num_steps, num_warmup_steps: see optimization.learning_rate_at.
+        on_tpu: whether shapes are static, and devices those of a TPU.
+
+    Returns:
+        A function: dict of int32 tensors, as training_input_fn gives them -> (loss, train_op).
+    """
+
+    def step(features):
+        reader = Reader(config, is_training=True, one_hot_embeddings=on_tpu)
+        batch = records.batch_from(features, static_shapes=on_tpu)
         # A window's loss must not depend on how far its neighbours in the batch make it be padded.
-        logits = scores.limited(
-            reader.read(batch), batch, data_set.limits_spans, score_padding=False
-        )
+        logits = scores.limited(reader.read(batch), batch, limits_spans, score_padding=False)
         loss = scores.span_loss(
             logits,
             features[records.START_POSITION.name],
             features[records.END_POSITION.name],
         )
         train_op, _ = optimization.make_train_op(
-            loss, settings.learning_rate, num_train_steps, num_warmup_steps, settings.use_tpu
+            loss, learning_rate, num_steps, num_warmup_steps, on_tpu
         )
-        return tf.estimator.tpu.TPUEstimatorSpec(
-            mode=tf.estimator.ModeKeys.TRAIN,
-            loss=tf.identity(loss, name=_LOSS),
-            train_op=train_op,
-            scaffold_fn=_initialise_from(settings.init_checkpoint, names_from_checkpoint),
-        )
+        return tf.identity(loss, name=_LOSS), train_op
 
-    return model_fn
+    return step
 
 
 _LOSS = "training_loss"
 
 
-def _initialise_from(path, names):
-    if not names:
-        return None
-
-    def scaffold_fn():
-        tf.train.init_from_checkpoint(path, {name: name for name in names})
-        return tf.train.Scaffold()
-
-    return scaffold_fn
-
-
 class _ProgressHook(tf.train.SessionRunHook):
-    """Shows the step, the loss and the time left."""
+    """Shows the step, the loss and the time left; ends a training whose loss is no number."""
 
     def __init__(self, first_step, num_train_steps, show_loss):
         self._step = first_step
@@ -90,7 +79,11 @@ class _ProgressHook(tf.train.SessionRunHook):
 
     def after_run(self, run_context, run_values):
         step = int(run_values.results["step"])
-        note = "loss %.3f" % run_values.results["loss"] if self._show_loss else None
+        note = None
+        if self._show_loss:
+            if not np.isfinite(run_values.results["loss"]):
+                raise loop.lost_at(step)
+            note = "loss %.3f" % run_values.results["loss"]
         self._move_to(step, note)
 
     def end(self, session):
@@ -106,10 +99,15 @@ class _ProgressHook(tf.train.SessionRunHook):
 def train(settings, tokenizer):
     """Fine-tunes the model; goes on from the newest checkpoint in ``output_dir`` if there is one.
 
+    Args:
+        settings: the Settings of this run.
+        tokenizer: a tokenization.Tokenizer.
+
     Raises:
         UserError: the data set, the starting checkpoint or the batch's size will not do.
     """
-    strategy = runtime.training_strategy(settings)
+    machine, tpu = settings.machine, settings.tpu
+    strategy = tpu or machines.training_strategy(machine, settings.train_batch_size)
     examples = data_sets.read_examples(
         settings.dataset,
         settings.train_file,
@@ -118,72 +116,121 @@ def train(settings, tokenizer):
         "--train_file",
         say,
     )
-    num_train_steps = int(len(examples) / settings.train_batch_size * settings.num_train_epochs)
-    if num_train_steps < 1:
-        raise UserError(
-            "--train_file: %d questions are less than one batch of --train_batch_size=%d for "
-            "--num_train_epochs=%g; make the batch smaller"
-            % (len(examples), settings.train_batch_size, settings.num_train_epochs)
-        )
-    steps_done = _steps_done(settings, num_train_steps)
-    if steps_done >= num_train_steps:
+    num_steps = _num_steps(len(examples), settings.train_batch_size, settings.num_train_epochs)
+    newest, steps_done = _newest(settings, num_steps)
+    if steps_done >= num_steps:
         return
-    names = []
-    if not steps_done:
+    names = None
+    if newest is None:
         names = checkpoints.starting_point(
             settings.init_checkpoint, settings.bert_config, settings.verbose_logging
         )
-    if settings.machine.is_first:
+    if machine.is_first:
         _write_note(settings)
-    features = make_windows(examples, tokenizer, is_training=True, **settings.window_sizes)
-    path, lengths = _write_records(settings, features)
+    windows = make_windows(examples, tokenizer, is_training=True, **settings.window_sizes)
     say(
         "%s, %s, %s of %s, learning rate %g"
         % (
             counted(len(examples), "question"),
-            counted(len(features), "window"),
-            counted(num_train_steps, "step"),
+            counted(len(windows), "window"),
+            counted(num_steps, "step"),
             counted(settings.train_batch_size, "window"),
             settings.learning_rate,
         )
     )
-    input_fn = records.training_input_fn(
-        path,
-        settings.max_seq_length,
-        lengths,
-        settings.random_seed,
-        steps_done,
-        static_shapes=settings.use_tpu,
+    number = "" if machine.is_first else machine.number
+    path = files.join(settings.output_dir, TRAINING_RECORDS % number)
+    lengths = [len(window.input_ids) for window in windows]
+    training = _training(settings, path, lengths, num_steps, steps_done)._replace(
+        start=newest or settings.init_checkpoint, names=names
     )
-    model_fn = make_model_fn(settings, names, num_train_steps)
-    hook = _ProgressHook(steps_done, num_train_steps, show_loss=not settings.use_tpu)
-    estimator = runtime.make_estimator(settings, model_fn, strategy=strategy)
-    runtime.train(estimator, settings.machine, input_fn, num_train_steps, [hook])
-    files.remove(path)
+    # In a random order that the seed alone decides.
+    order = np.random.RandomState(settings.random_seed).permutation(len(windows))
+    with loop.errors_explained("train_batch_size", "--output_dir"):
+        try:
+            records.write_records(path, [windows[number] for number in order], is_training=True)
+            if tpu:
+                estimator.train(training, tpu)
+            else:
+                loop.train(training, strategy, machine)
+        finally:
+            files.remove(path)
 
 
-def _steps_done(settings, num_train_steps):
-    """The step that training goes on from; says what will be done."""
+def _num_steps(num_questions, batch_size, num_epochs):
+    """How many steps go ``num_epochs`` times through the questions, as BERT counts them."""
+    num_steps = int(num_questions / batch_size * num_epochs)
+    if num_steps < 1:
+        raise UserError(
+            "--train_file: %d questions are less than one batch of --train_batch_size=%d for "
+            "--num_train_epochs=%g; make the batch smaller"
+            % (num_questions, batch_size, num_epochs)
+        )
+    return num_steps
+
+
+def _training(settings, path, lengths, num_steps, steps_done):
+    """The loop.Training on the windows in a file, from scratch.
+
+    Args:
+        settings: the Settings of this run.
+        path, lengths, steps_done: see records.training_input_fn.
+        num_steps: the global step to end with.
+    """
+    on_tpu = settings.tpu is not None
+    return loop.Training(
+        step=make_step(
+            settings.bert_config,
+            data_sets.named(settings.dataset).limits_spans,
+            settings.learning_rate,
+            num_steps,
+            int(num_steps * settings.warmup_proportion),
+            on_tpu,
+        ),
+        input_fn=records.training_input_fn(
+            path,
+            settings.max_seq_length,
+            lengths,
+            settings.random_seed,
+            steps_done,
+            static_shapes=on_tpu,
+        ),
+        batch_size=settings.train_batch_size,
+        num_steps=num_steps,
+        output_dir=settings.output_dir,
+        save_every=settings.save_checkpoints_steps,
+        seed=settings.random_seed,
+        hooks=[_ProgressHook(steps_done, num_steps, show_loss=not on_tpu)],
+        mixed_precision=settings.mixed_precision,
+    )
+
+
+def _newest(settings, num_steps):
+    """The checkpoint that training goes on from and its step; says what will be done.
+
+    Returns:
+        (path, step), or (None, 0) where there is none.
+    """
     newest = tf.train.latest_checkpoint(settings.output_dir)
     if newest is None:
-        return 0
+        return None, 0
     checkpoints.fine_tuned(settings.output_dir, settings.bert_config)
     step = checkpoints.step_of(newest)
-    there = "--output_dir: %s already holds a model trained for %d steps" % (
+    there = "--output_dir: %s already holds a model trained for %s" % (
         settings.output_dir,
-        step,
+        counted(step, "step"),
     )
     changed = _changed_since(settings)
     if changed:
         there += ", with other flags (%s)" % ", ".join(changed)
-    if step >= num_train_steps:
+    if step >= num_steps:
         say(
             "%s, and these flags ask for %d: nothing is trained. To train anew, name another "
-            "directory or empty this one." % (there, num_train_steps)
+            "directory or empty this one." % (there, num_steps)
         )
     else:
-        say("%s; training goes on from there to step %d." % (there, num_train_steps))
-    return step
+        say("%s; training goes on from there to step %d." % (there, num_steps))
+    return newest, step
 
 
 def _note(settings):
@@ -204,12 +251,3 @@ def _changed_since(settings):
         for name, value in _note(settings).items()
         if name in noted and noted[name] != value
     ]
-
-
-def _write_records(settings, features):
-    """Writes the training windows in a seeded random order; returns the path and the lengths."""
-    order = runtime.shuffled(len(features), settings.random_seed)
-    number = "" if settings.machine.is_first else settings.machine.number
-    path = files.join(settings.output_dir, TRAINING_RECORDS % number)
-    records.write_records(path, [features[i] for i in order], is_training=True)
-    return path, [len(feature.input_ids) for feature in features]

@@ -9,14 +9,14 @@ import subprocess
 import sys
 import time
 import types
+from typing import NamedTuple
 
 import pytest
 import tensorflow.compat.v1 as tf
 
 import run_squad
 from common.command_line import UserError
-from running import chunk_reader, cluster
-from running import saved as resume
+from running import cluster, saved
 from tests.conftest import ROOT
 from tests.support import small
 from tests.support.refusals import refusal
@@ -30,7 +30,7 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.json"))}
 
 
-def saved(folder):
+def saved_files(folder):
     return sorted(folder.rglob("windows-*.npz"))
 
 
@@ -61,7 +61,7 @@ def sweep_alone(small_files, small_model, tmp_path_factory):
     """A folder of a sweep in one process, which has not put away the windows that it saved."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(resume.UnfinishedRun, "remove", lambda self: None)
+        patch.setattr(saved.UnfinishedRun, "remove", lambda self: None)
         one_by_one = dict(predict_batch_size=1, sweep_save_secs=0)
         small.run(small_files, small_model, do_sweep=True, prediction_dir=folder, **one_by_one)
     return folder
@@ -90,7 +90,7 @@ def decoding_workers(ancestor):
         return process == str(ancestor)
 
     titles = {row[0]: row[2] for row in rows if len(row) == 3}
-    return [int(p) for p, title in titles.items() if "ray::_Worker.decode" in title and is_ours(p)]
+    return [int(p) for p, title in titles.items() if title.startswith("ray::_read") and is_ours(p)]
 
 
 def stop_one_that_decodes(process):
@@ -111,24 +111,26 @@ def stop_one_that_decodes(process):
     return found[0]
 
 
+@pytest.mark.slow
 @needs_ray
 def test_the_chunk_of_a_killed_worker_is_done_by_another(small_files, small_model, whole, tmp_path):
     process = start(small_files, small_model, tmp_path, ray_address="local", ray_workers=2)
-    wait_until(lambda: saved(tmp_path))
+    wait_until(lambda: saved_files(tmp_path))
     worker = stop_one_that_decodes(process)
     # The other one does all the rest first, so that results come out of order.
-    wait_until(lambda: len(saved(tmp_path)) >= 20)
+    wait_until(lambda: len(saved_files(tmp_path)) >= 20)
     assert process.poll() is None and not contents(tmp_path)
     os.kill(worker, signal.SIGKILL)
     said = process.communicate(timeout=SECONDS)[1]
     assert process.returncode == 0, said
     assert "2 workers on 1 machine" in said
     (line,) = [line for line in said.splitlines() if "died" in line]
-    assert line.endswith("another decodes its 1 window again")
+    assert line.endswith("another does its part again")
     assert "Traceback" not in said
     assert contents(tmp_path) == whole
 
 
+@pytest.mark.slow
 @needs_ray
 def test_a_cluster_goes_on_with_the_work_of_one_process(
     small_files, small_model, sweep_alone, whole, tmp_path
@@ -137,9 +139,11 @@ def test_a_cluster_goes_on_with_the_work_of_one_process(
     shutil.copytree(str(sweep_alone), str(folder))
     shutil.rmtree(str(folder / ".decoding" / "finished"))
     # With holes, as a cluster leaves them.
-    for path in list(folder.glob("*.json")) + saved(folder)[1:40:2] + saved(folder)[50:]:
+    for path in (
+        list(folder.glob("*.json")) + saved_files(folder)[1:40:2] + saved_files(folder)[50:]
+    ):
         path.unlink()
-    there = len(saved(folder))
+    there = len(saved_files(folder))
     process = start(small_files, small_model, folder, ray_address="local", ray_workers=2)
     said = process.communicate(timeout=SECONDS)[1]
     assert process.returncode == 0, said
@@ -147,6 +151,7 @@ def test_a_cluster_goes_on_with_the_work_of_one_process(
     assert contents(folder) == whole
 
 
+@pytest.mark.slow
 @needs_ray
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "auto"])
 def test_nobody_at_the_address(address, small_files, small_model, capsys, monkeypatch):
@@ -196,29 +201,23 @@ def test_an_address_of_another_form(address, monkeypatch):
 
 
 @pytest.mark.parametrize("seconds", [0, 15, 1000])
-def test_chunks_are_whole_batches_and_every_item_comes_once(seconds):
-    queue = cluster.ChunkQueue(num_items=103, batch=4, num_workers=3, seconds=seconds)
+def test_chunks_are_as_large_as_asked_and_every_batch_comes_once(seconds, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(cluster.time, "monotonic", lambda: now[0])
+    queue = cluster.ChunkQueue(num_batches=103, num_workers=3, threads=4, seconds=seconds)
     chunks = []
     while len(queue):
         chunks.append(queue.take())
-        queue.took(chunks[-1], seconds=0.5)
+        now[0] += 0.5
+        queue.took(chunks[-1])
     assert [chunk.first for chunk in chunks[1:]] == [chunk.end for chunk in chunks[:-1]]
     assert chunks[0].first == 0 and chunks[-1].end == 103
     sizes = [chunk.end - chunk.first for chunk in chunks]
+    # Whole rounds of the worker's threads.
     assert all(size % 4 == 0 for size in sizes[:-1])
-    # One batch to begin with, and small ones again at the end.
+    # One round to begin with, and small ones again at the end.
     assert sizes[0] == 4 and sizes[-1] <= 4
     assert max(sizes) == (4 if seconds == 0 else 16)
-
-
-def test_a_chunk_given_back_is_the_next():
-    queue = cluster.ChunkQueue(num_items=10, batch=1, num_workers=1, seconds=0)
-    first = queue.take()
-    queue.take()
-    queue.give_back(first)
-    assert len(queue) == 9
-    assert queue.take() is first
-    assert queue.take().first == 2
 
 
 @pytest.mark.parametrize(
@@ -253,7 +252,7 @@ def test_gpus_that_tensorflow_cannot_use_are_not_taken():
 
 
 class Ray:
-    """As much of Ray as the driver uses: two workers that do at once what they are told."""
+    """As much of Ray as the driver uses: machines that do at once what they are told."""
 
     class exceptions:
         class RayError(Exception):
@@ -262,134 +261,130 @@ class Ray:
         class RayTaskError(RayError):
             cause = None
 
-    def __init__(self, start, decode):
-        self.answers = dict(start=start, decode=decode)
+    machines = [{"Alive": True, "Resources": {"CPU": 2.0}}, {"Alive": False, "Resources": {}}]
+
+    def __init__(self, read):
+        self._read = read
 
     def nodes(self):
-        return [{"Alive": True, "Resources": {"CPU": 2.0}}, {"Alive": False, "Resources": {}}]
+        return self.machines
 
     def get_runtime_context(self):
         return types.SimpleNamespace(gcs_address="head:6379")
 
-    def remote(self, worker_class):
-        return self
+    def remote(self, **options):
+        del options
+        submit = types.SimpleNamespace(remote=lambda batches, *_: lambda: self._read(batches))
+        return lambda function: submit
 
-    options = remote
+    def wait(self, tasks, num_returns, timeout=None):
+        del num_returns, timeout
+        return tasks[:1], tasks[1:]
 
-    def wait(self, calls, num_returns, timeout):
-        return calls[:1], calls[1:]
-
-    def get(self, call):
-        return call()
-
-
-class Actor:
-    """A class of workers and a worker in one."""
-
-    def __init__(self, start, decode):
-        self.start = types.SimpleNamespace(remote=lambda: lambda: start())
-        self.decode = types.SimpleNamespace(remote=lambda items: lambda: decode(items))
-
-    def options(self, **resources):
-        return self
-
-    def remote(self, make_reader):
-        return self
+    def get(self, task):
+        return task()
 
 
-def decoded(start, decode):
-    """What a cluster of such workers gives for ten items, in batches of two."""
-    ray = Ray(start, decode)
-    ray.remote = lambda worker_class: Actor(start, decode)
-    joined = cluster.Cluster(ray, wanted=2, uses_gpus=False)
-    return sorted(joined.decode(None, list("abcdefghij"), batch=2, seconds=0))
+@pytest.fixture
+def read(monkeypatch):
+    """What a cluster of such machines gives for ten batches: a function of what they do."""
+    monkeypatch.setattr(cluster, "identity", lambda checkpoint: {})
+
+    def all_of(read):
+        batches = "abcdefghij"
+        joined = cluster.Cluster(Ray(read), wanted=2, uses_gpus=False)
+        reading = types.SimpleNamespace(checkpoint="model.ckpt-1")
+        parts = joined.read(None, reading, 1, 10, lambda first, end: batches[first:end], 0)
+        return sorted(parts)
+
+    return all_of
 
 
-def test_what_workers_give_comes_with_its_place():
-    assert decoded(lambda: "here", "".join) == [
-        (0, 2, "ab"),
-        (2, 4, "cd"),
-        (4, 6, "ef"),
-        (6, 8, "gh"),
-        (8, 10, "ij"),
-    ]
+def test_what_workers_give_comes_with_its_place(read):
+    expected = [(number, letter.upper()) for number, letter in enumerate("abcdefghij")]
+    assert read(lambda batches: list(batches.upper())) == expected
 
 
-def failing(times, error):
-    """A worker's decode that fails over "cd" so many times."""
+def failing(times, error, over="c"):
+    """A worker's reading of batches that fails over one of them so many times."""
     left = [times]
 
-    def decode(items):
-        if items == ["c", "d"] and left[0]:
+    def read(batches):
+        if batches == over and left[0]:
             left[0] -= 1
             raise error
-        return "".join(items)
+        return list(batches)
 
-    return decode
+    return read
 
 
-def test_a_chunk_over_which_workers_die_is_given_up_in_the_end(capsys):
-    death = Ray.exceptions.RayError("The actor is dead because its node has died. Node: 1")
-    assert (2, 4, "cd") in decoded(lambda: "here", failing(cluster.ATTEMPTS - 1, death))
+def test_work_over_which_workers_die_is_given_up_in_the_end(read, capsys):
+    death = Ray.exceptions.RayError("The worker died unexpectedly")
+    assert (2, "c") in read(failing(cluster.ATTEMPTS - 1, death))
     said = capsys.readouterr().err
-    assert said.count("A worker on here died (its node has died); another decodes") == 2
-    with pytest.raises(UserError, match="3 workers died over the same 2 windows"):
-        decoded(lambda: "here", failing(cluster.ATTEMPTS, death))
+    assert said.count("A worker died (its process or machine was lost); another does") == 2
+    with pytest.raises(UserError, match="3 workers died over the same part"):
+        read(failing(cluster.ATTEMPTS, death))
+    death = Ray.exceptions.RayError("killed due to the node running low on memory")
+    with pytest.raises(UserError, match="its machine ran low on memory.* --predict_batch_size"):
+        read(failing(cluster.ATTEMPTS, death))
 
 
-def test_what_a_worker_refuses_is_the_users_line():
+def test_what_a_worker_refuses_is_the_users_line(read):
     error = Ray.exceptions.RayTaskError("a traceback of the worker")
     error.cause = UserError("--output_dir: a worker on b does not see it")
     with pytest.raises(UserError, match="does not see it"):
-        decoded(lambda: "here", failing(1, error))
+        read(failing(1, error, over=""))
 
 
-def test_workers_that_never_start_are_given_up():
-    def start():
-        raise Ray.exceptions.RayError("lost")
-
+def test_workers_that_never_start_are_given_up(read):
+    lost = Ray.exceptions.RayError("lost")
     with pytest.raises(UserError, match="workers do not start"):
-        decoded(start, "".join)
+        read(failing(99, lost, over=""))
 
 
 def test_a_cluster_without_room_is_refused_and_too_many_workers_are_told(capsys, monkeypatch):
-    assert decoded(lambda: "here", "".join)
+    assert cluster.Cluster(Ray(None), wanted=None, uses_gpus=False).num_workers == 1
     assert "NOTE" not in capsys.readouterr().err
-    ray = Ray(None, None)
-    ray.remote = lambda worker_class: Actor(None, None)
-    assert cluster.Cluster(ray, wanted=5, uses_gpus=False).num_workers == 2
+    assert cluster.Cluster(Ray(None), wanted=5, uses_gpus=False).num_workers == 2
     assert "--ray_workers=5, but the cluster has room for 2" in capsys.readouterr().err
-    monkeypatch.setattr(ray, "nodes", lambda: [], raising=False)
+    monkeypatch.setattr(Ray, "machines", [])
     with pytest.raises(UserError, match="no room for a worker"):
-        cluster.Cluster(ray, wanted=None, uses_gpus=False)
+        cluster.Cluster(Ray(None), wanted=None, uses_gpus=False)
 
 
 def test_memory_that_runs_out_in_a_worker_is_told_as_such(small_model):
     checkpoint = tf.train.latest_checkpoint(str(small_model))
-    settings = types.SimpleNamespace(verbose=False, mixed_precision=False, max_seq_length=8)
 
-    def read_windows(input_fn):
-        with tf.Graph().as_default():
-            yield from ()
-            raise tf.errors.ResourceExhaustedError(None, tf.constant(0).op, "no memory")
+    class Reader:
+        def __init__(self, reading, threads):
+            pass
 
-    expected = chunk_reader.identity(checkpoint)
-    reader = chunk_reader.ChunkReader(read_windows, settings, 2, checkpoint, expected)
+        def read(self, batches):
+            with tf.Graph().as_default():
+                raise tf.errors.ResourceExhaustedError(None, tf.constant(0).op, "no memory")
+
+    expected = tuple(cluster.identity(checkpoint).items())
     with pytest.raises(tf.errors.ResourceExhaustedError) as stopped:
-        reader.decode([b"", b""])
+        cluster._read([b"", b""], Reader, Checkpoint(checkpoint), 1, expected)
     # It goes to the driver, which turns it into the line of a run in one process.
     assert pickle.loads(pickle.dumps(stopped.value)).message == "no memory"
+
+
+class Checkpoint(NamedTuple):
+    """As much of a Reading as a worker checks."""
+
+    checkpoint: str
 
 
 @pytest.mark.parametrize("lacks", ["the checkpoint", "TensorFlow"])
 def test_a_worker_that_would_answer_otherwise_refuses(lacks, small_model, tmp_path):
     checkpoint = tf.train.latest_checkpoint(str(small_model))
-    settings = types.SimpleNamespace(verbose=False, mixed_precision=False, max_seq_length=8)
-    expected = chunk_reader.identity(checkpoint)
+    expected = cluster.identity(checkpoint)
     if lacks == "TensorFlow":
         expected["TensorFlow"] = "9.9"
         with pytest.raises(UserError, match="TensorFlow is .* but 9.9"):
-            chunk_reader.ChunkReader(None, settings, 2, checkpoint, expected)
+            cluster.check_identity(checkpoint, expected)
     else:
         with pytest.raises(UserError, match="does not see"):
-            chunk_reader.ChunkReader(None, settings, 2, str(tmp_path / "model"), expected)
+            cluster.check_identity(str(tmp_path / "model"), expected)

@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 import modeling
 from common.command_line import UserError
-from running import estimator as runtime
+from running import machines
 from tests.support import small
 from tests.support.naive import random_windows
 from zones import sweep
@@ -22,7 +22,7 @@ tf.disable_v2_behavior()
 def bfloat16():
     """Skips where this runtime or processor cannot multiply in bfloat16."""
     try:
-        runtime.check_mixed_precision(do_train=True)
+        machines.check_mixed_precision(do_train=True)
     except UserError as refusal:
         pytest.skip(str(refusal))
 
@@ -50,7 +50,7 @@ def both_precisions(inputs, cells, **options):
         logits = tf.stack(list(sweep.read_cells(reader, batch, cells).values()))
         read = []
         for mixed in (False, True):
-            with tf.Session(config=runtime.session_config(mixed)) as session:
+            with tf.Session(config=machines.session_config(mixed)) as session:
                 session.run(tf.global_variables_initializer())
                 read.append(session.run(logits))
     return read
@@ -118,8 +118,8 @@ def refused(small_files, small_model, capsys):
 
 
 def test_a_runtime_or_processor_that_cannot_is_refused(refused, monkeypatch):
-    monkeypatch.setattr(runtime, "_gpus", lambda: [])
-    monkeypatch.setattr(runtime, "_cpu_flags", lambda: {"avx512f", "fma"})
+    monkeypatch.setattr(machines, "gpus", lambda: [])
+    monkeypatch.setattr(machines, "_cpu_flags", lambda: {"avx512f", "fma"})
     line = refused()
     if tf.__version__.startswith("1."):
         assert "needs TensorFlow 2.15" in line
@@ -128,15 +128,15 @@ def test_a_runtime_or_processor_that_cannot_is_refused(refused, monkeypatch):
 
 
 def test_a_gpu_without_tensor_cores_is_refused(refused, monkeypatch):
-    monkeypatch.setattr(runtime, "_gpus", lambda: [6.1])
+    monkeypatch.setattr(machines, "gpus", lambda: [6.1])
     assert "6.1" in refused()
 
 
 def test_a_gpu_decodes_in_float16_but_does_not_train_in_it(refused, monkeypatch):
-    monkeypatch.setattr(runtime, "_gpus", lambda: [8.6])
+    monkeypatch.setattr(machines, "gpus", lambda: [8.6])
     assert "decoding only" in refused(do_train=True)
-    runtime.check_mixed_precision(do_train=False)
-    config = runtime.session_config(mixed_precision=True)
+    machines.check_mixed_precision(do_train=False)
+    config = machines.session_config(mixed_precision=True)
     assert config.graph_options.rewrite_options.auto_mixed_precision == 1
 
 
@@ -145,5 +145,5 @@ def test_a_tpu_does_without(refused):
 
 
 def test_it_is_off_by_default():
-    options = runtime.session_config().graph_options.rewrite_options
+    options = machines.session_config().graph_options.rewrite_options
     assert not any("mixed" in field.name for field, _ in options.ListFields())

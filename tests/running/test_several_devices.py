@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from running import estimator as runtime
+from running import machines
 from tests.support import small
 
 DEVICES = ["/cpu:0", "/cpu:1"]
@@ -21,17 +21,17 @@ DEVICES = ["/cpu:0", "/cpu:1"]
 @pytest.fixture
 def two_devices(monkeypatch):
     """Makes training take this CPU for two devices, as it would two GPUs."""
-    one = runtime.session_config
+    one = machines.session_config
 
     def session_config(*arguments):
         config = one(*arguments)
         config.device_count["CPU"] = len(DEVICES)
         return config
 
-    monkeypatch.setattr(runtime, "_gpus", lambda: [8.0] * len(DEVICES))
+    monkeypatch.setattr(machines, "gpus", lambda: [8.0] * len(DEVICES))
     mirrored = functools.partial(tf.distribute.MirroredStrategy, DEVICES)
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", mirrored)
-    monkeypatch.setattr(runtime, "session_config", session_config)
+    monkeypatch.setattr(machines, "session_config", session_config)
 
 
 def weights(folder):
@@ -99,7 +99,7 @@ def test_two_machines_train_the_model_that_one_trains(small_files, small_model, 
     addresses, together = free_addresses(2), tmp_path / "two"
     flags = training_flags(small_model, do_predict=True)
     command = [sys.executable, "run_squad.py", *small.flags(small_files, together, **flags)]
-    machines = [
+    processes = [
         subprocess.Popen(
             command,
             env=dict(os.environ, TF_CONFIG=tf_config(addresses, index)),
@@ -109,11 +109,11 @@ def test_two_machines_train_the_model_that_one_trains(small_files, small_model, 
         for index in range(2)
     ]
     try:
-        first, second = (machine.communicate(timeout=120)[1] for machine in machines)
+        first, second = (process.communicate(timeout=120)[1] for process in processes)
     finally:
-        for machine in machines:
-            machine.kill()
-    assert [machine.returncode for machine in machines] == [0, 0], first + second
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], first + second
     assert "2 machines share each batch: 2 windows each" in first
     assert "machine 2 of 2: the first one decodes" in second
     one, two = map(weights, (tmp_path / "one", together))

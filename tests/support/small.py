@@ -6,6 +6,10 @@ import types
 
 import run_squad
 from common import command_line
+from running import loop
+
+# Tests train and decode in one process, so that its pools are those of decoding.
+loop.make_pools_for_decoding()
 
 WORDS = (
     "the a of in was is and Anna Bruno Clara Dario Paris Rome Oslo Lima red green blue old new "
