@@ -15,8 +15,8 @@ from common.progress import counted, say
 from hub import weights
 from hub.architectures import OUR_SPAN_HEAD, SPAN_HEAD, our_config, their_name
 from hub.tokenizer_files import read_tokenizer
-from running import checkpoints
-from running.training import TRAINING_NOTE
+from running import checkpoints, reader_folder
+from running.reader_folder import CONVERTED, Note
 
 CONFIG = "config.json"
 OUR_CONFIG, OUR_CHECKPOINT = "bert_config.json", "bert_model.ckpt"
@@ -87,23 +87,27 @@ def from_hub(directory, out):
 
 def _describe(directory, out, tokenizer, is_reader):
     """Writes what tells a reader, ready to decode with, from an encoder to train from."""
-    state, note = files.join(out, "checkpoint"), files.join(out, TRAINING_NOTE)
+    state = files.join(out, "checkpoint")
     if not is_reader:
         # Of an earlier conversion.
         files.remove(state)
-        files.remove(note)
+        files.remove(files.join(out, reader_folder.NOTE))
         return
     text = 'model_checkpoint_path: "{0}"\nall_model_checkpoint_paths: "{0}"\n'
     files.write_bytes(state, text.format(OUR_CHECKPOINT).encode(), "OUT")
-    files.write_json(note, read_note(directory) or _note_of(directory, tokenizer), "OUT")
+    reader_folder.write_note(out, _note_of(directory, tokenizer))
 
 
 def _note_of(directory, tokenizer):
-    """What the note beside a reader of the hub says."""
-    said = dict(tokenizer.settings, score_padding=False, origin=files.absolute(directory))
-    if tokenizer.settings:
-        said["align_answers"] = False
-    return said
+    """What the note beside a reader of the hub says; of one that was trained here, what it said."""
+    before = reader_folder.read_note(directory)
+    if before:
+        flags = before.flags
+    else:
+        flags = dict(tokenizer.settings, score_padding=False)
+        if tokenizer.settings:
+            flags["align_answers"] = False
+    return Note(CONVERTED, files.absolute(directory), flags)
 
 
 def _check_place(out):
@@ -259,13 +263,3 @@ def write_checkpoint(path, variables):
             raise UserError(
                 "OUT: cannot write %s (%s)" % (path, error.message.split("\n")[0].split(";")[-1])
             )
-
-
-def read_note(directory):
-    """The note beside a reader, as a dict; an empty one if there is none that can be read."""
-    path = files.join(directory, TRAINING_NOTE)
-    try:
-        noted = files.read_json(path) if files.exists(path) else {}
-    except UserError:
-        noted = {}
-    return noted if isinstance(noted, dict) else {}

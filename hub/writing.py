@@ -9,12 +9,11 @@ from common.command_line import UserError
 from common.configuration import BertConfig
 from common.progress import say
 from hub.architectures import SPAN_HEAD, their_config, their_name
-from hub.reading import CONFIG, OUR_CONFIG, check_numbers, read_note
+from hub.reading import CONFIG, OUR_CONFIG, check_numbers
 from hub.tokenizer_files import write_tokenizer
 from hub.tokenizers import LIBRARY_FILE, VOCABULARY
 from hub.weights import write_json, write_safetensors
-from running import checkpoints
-from running.training import TRAINING_NOTE
+from running import checkpoints, reader_folder
 
 WEIGHTS = "model.safetensors"
 
@@ -39,8 +38,8 @@ def to_hub(directory, out, config_path=None, tokenizer_path=None, do_lower_case=
         tokenizer_path = _inside(directory, inside, "vocab_file", LIBRARY_FILE, VOCABULARY)
     config = BertConfig.from_file(config_path)
     content = files.read_bytes(tokenizer_path, "--vocab_file")
-    note = read_note(directory)
-    settings = _tokenizer_settings(note, tokenizer_path, do_lower_case)
+    note = reader_folder.read_note(directory)
+    settings = _tokenizer_settings(note.flags if note else {}, tokenizer_path, do_lower_case)
     checkpoint = checkpoints.fine_tuned(directory, config, "OUTPUT_DIR")
     tensors = _their_tensors(config, checkpoint)
     files.make_directory(out, "OUT")
@@ -48,7 +47,7 @@ def to_hub(directory, out, config_path=None, tokenizer_path=None, do_lower_case=
     write_json(files.join(out, CONFIG), their_config(config))
     name = write_tokenizer(out, config, content, settings)
     if note:
-        files.write_json(files.join(out, TRAINING_NOTE), note, "OUT")
+        reader_folder.write_note(out, note)
     say("Written: %d tensors, %s, %s and its settings in %s" % (len(tensors), CONFIG, name, out))
 
 
@@ -63,13 +62,13 @@ def _inside(directory, names, flag, *wanted):
     )
 
 
-def _tokenizer_settings(note, path, do_lower_case):
+def _tokenizer_settings(noted, path, do_lower_case):
     """How a ``vocab.txt`` is used, or None for a ``tokenizer.json``."""
     if str(path).endswith(".json"):
         return None
     vocabulary = tokenization.load_vocabulary(path)
     if do_lower_case is None:
-        do_lower_case = note.get("do_lower_case")
+        do_lower_case = noted.get("do_lower_case")
     if do_lower_case is None:
         do_lower_case = not tokenization.is_cased(vocabulary)
         say(
@@ -79,8 +78,8 @@ def _tokenizer_settings(note, path, do_lower_case):
     tokenization.check_case(vocabulary, do_lower_case)
     return {
         "do_lower_case": do_lower_case,
-        "strip_accents": note.get("strip_accents"),
-        "tokenize_chinese_chars": note.get("tokenize_chinese_chars", True),
+        "strip_accents": noted.get("strip_accents"),
+        "tokenize_chinese_chars": noted.get("tokenize_chinese_chars", True),
     }
 
 

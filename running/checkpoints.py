@@ -1,13 +1,35 @@
-"""Checkpoints: do they hold the model that is asked for, and what is taken from them?"""
+"""Checkpoints: which one a folder holds, whether it is whole, and what is taken from it.
+
+This is the one place that decides it; training, going on, decoding, converting and the machines of
+a cluster all ask here. A checkpoint is named by its path without an ending:
+``output/squad/model.ckpt-1000`` are the files ``model.ckpt-1000.index``, a few kilobytes that say
+what is where, and ``model.ckpt-1000.data-00000-of-00001``, the weights.
+
+What is read is looked at before any graph is built, and without TensorFlow's operations, which
+would write lines of their own about what they cannot read.
+"""
 
 import os
+import re
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
+from common import files
 from common.command_line import UserError
 from common.configuration import ARCHITECTURES
 from common.progress import say
 from zones.reader import Reader
+
+# In a folder of checkpoints, the text file in which TensorFlow notes the newest one.
+_STATE = "checkpoint"
+_STATED = re.compile(r'^\s*model_checkpoint_path\s*:\s*"(.*)"\s*$', re.MULTILINE)
+_PART = re.compile(r"(.+)\.(?:index|meta|data-\d{5}-of-\d{5})")
+_SHARD = re.compile(r"\.data-\d{5}-of-(\d{5})")
+_STEP = re.compile(r"-(\d+)$")
+_OF_TRAINING = re.compile(r"model\.ckpt-\d+\..+|graph\.pbtxt|events\.out\.tfevents\..+|" + _STATE)
+# How TensorFlow's reader says, on one runtime or another, that it cannot read.
+_UNREADABLE = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
 
 # What an optimizer keeps beside the model.
 _TRAINING_STATE = ("/adam_m", "/adam_v", "global_step")
@@ -20,6 +42,165 @@ _PRETRAINING_PARTS = (
     "generator/",
     "generator_predictions/",
 )
+# A larger weight makes infinities as soon as it is squared.
+_LARGEST_WEIGHT = float(np.sqrt(np.finfo(np.float32).max))
+
+
+# Which one a folder holds -----------------------------------------------------------------------
+
+
+def newest(folder, what="--output_dir"):
+    """The newest whole checkpoint in a folder: that of the highest step.
+
+    Its file ``checkpoint`` has no say: it may come from where the folder lay before, or name what
+    is no longer there. But if it says otherwise, a NOTE tells so.
+
+    Args:
+        folder: local or ``gs://``. What lies outside of it is never taken.
+        what: what to call it in an error.
+
+    Returns:
+        The path, or None if the folder holds no file of a checkpoint, or does not exist.
+
+    Raises:
+        UserError: there are files of checkpoints, but not all of any.
+    """
+    names = files.list_directory(folder, what) if files.is_directory(folder) else []
+    stated = _stated(folder, names)
+    found = sorted({_PART.fullmatch(n).group(1) for n in names if _PART.fullmatch(n)})
+    # Of equal steps, or of names without one, what TensorFlow noted comes first.
+    found.sort(key=lambda name: (_step_in(name), name == _base_name(stated)), reverse=True)
+    faults = []
+    for name in found:
+        fault = _fault_of(folder, name, names)
+        # Step 0 is what training begins with; it is no stand-in for what it came to.
+        if fault is None and not (faults and _step_in(name) == 0):
+            _note_of_another(folder, name, stated, faults)
+            return files.join(folder, name)
+        faults += [fault] if fault else []
+    if not found:
+        return None
+    raise UserError(
+        "%s: %s holds no whole checkpoint: %s%s; copy all of its files again, or name another "
+        "directory" % (what, folder, "; ".join(faults), _as_stated(stated))
+    )
+
+
+def any_in(folder):
+    """Whether a folder holds files of a training's checkpoints, whole or not."""
+    names = files.list_directory(folder) if files.is_directory(folder) else []
+    parts = [_PART.fullmatch(name) for name in names]
+    return any(part and _step_in(part.group(1)) >= 0 for part in parts)
+
+
+def _stated(folder, names):
+    """The path that the file ``checkpoint`` names; empty if it names none, or is not there."""
+    if _STATE not in names:
+        return ""
+    content = files.read_bytes(files.join(folder, _STATE)).decode("utf-8-sig", "replace")
+    match = _STATED.search(content)
+    return match.group(1) if match else ""
+
+
+def _base_name(path):
+    """The last part of a path as any system may write it."""
+    return re.split(r"[/\\]", path)[-1]
+
+
+def _as_stated(stated):
+    return " (its file %s names %s)" % (_STATE, stated) if stated else ""
+
+
+def _step_in(name):
+    match = _STEP.search(name)
+    return int(match.group(1)) if match else -1
+
+
+def _note_of_another(folder, name, stated, faults):
+    here = (name, files.join(folder, name), files.join(files.absolute(folder), name))
+    told = stated and stated not in here
+    if told or faults:
+        say(
+            "NOTE: %s is read, the newest whole checkpoint in its folder%s%s."
+            % (
+                files.join(folder, name),
+                ", whose file %s names %s" % (_STATE, stated) if told else "",
+                "".join("; %s" % fault for fault in faults),
+            )
+        )
+
+
+def _fault_of(folder, name, names):
+    """What is missing of a checkpoint, in words that name its file; None if it is whole.
+
+    Args:
+        names: what lies in the folder.
+    """
+    if name + ".index" not in names:
+        return "%s.index is missing" % name
+    path = files.join(folder, name)
+    try:
+        reader = tf.train.load_checkpoint(path)
+        shapes, kinds = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+    except _UNREADABLE as error:
+        return "%s.index is damaged (%s)" % (name, _gist(error))
+    shards = [n for n in names if n.startswith(name) and _SHARD.fullmatch(n[len(name) :])]
+    total = int(_SHARD.fullmatch(shards[0][len(name) :]).group(1)) if shards else 1
+    wanted = ["%s.data-%05d-of-%05d" % (name, number, total) for number in range(total)]
+    missing = [shard for shard in wanted if shard not in shards]
+    if missing:
+        return "%s is missing" % missing[0]
+    # Texts are of any length.
+    needed = sum(
+        kinds[n].size * int(np.prod(shapes[n], dtype=np.int64))
+        for n in shapes
+        if kinds[n] != tf.string
+    )
+    there = sum(tf.io.gfile.stat(files.join(folder, shard)).length for shard in wanted)
+    if there < needed:
+        return "{} is cut short: {:,} of {:,} bytes".format(wanted[-1], there, needed)
+    return None
+
+
+def _gist(error):
+    return str(error).split("\n")[0]
+
+
+def going_on(folder, config, what="--output_dir"):
+    """The checkpoint that training in a folder goes on from.
+
+    Returns:
+        (path, step); (None, 0) where nothing has been trained, as in a checkpoint of step 0, which
+        a training that was stopped at once leaves.
+
+    Raises:
+        UserError: there are files of checkpoints, but no whole one, or one that was not saved by a
+            training of this model; nothing is trained from scratch beside them.
+    """
+    path = newest(folder, what)
+    # A name without a step is not of a training: bert_model.ckpt may lie there, to start from.
+    if path is None or _step_in(path) < 0:
+        return None, 0
+    stored = _check_reader(path, config, what)
+    if not _holds_training_state(stored):
+        raise UserError(
+            "%s: %s holds a model but not how far its training had come; to train it further, say "
+            "--init_checkpoint=%s and name another %s" % (what, path, path, what)
+        )
+    step = step_of(path)
+    if not step:
+        return None, 0
+    return path, step
+
+
+def clear(folder):
+    """Removes what training left in a folder: its checkpoints, and TensorFlow's notes of them."""
+    for name in files.list_directory(folder) if files.is_directory(folder) else []:
+        if _OF_TRAINING.fullmatch(name):
+            files.remove(files.join(folder, name))
+
+
+# What one holds ---------------------------------------------------------------------------------
 
 
 def model_shapes(config):
@@ -29,27 +210,51 @@ def model_shapes(config):
         return {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
 
 
+def named(path, what):
+    """The checkpoint that a user named: by its path, one of its files, or the folder it is in.
+
+    Raises:
+        UserError: there is none of that name, or it is not whole.
+    """
+    path = str(path)
+    if files.is_directory(path):
+        found = newest(path, what)
+        if found is None:
+            raise UserError("%s: there is no checkpoint in the folder %s" % (what, path))
+        return found
+    match = _PART.fullmatch(path)
+    path = match.group(1) if match else path
+    folder, name = os.path.split(path)
+    names = files.list_directory(folder or ".", what) if files.is_directory(folder or ".") else []
+    if not any(_PART.fullmatch(n) and _PART.fullmatch(n).group(1) == name for n in names):
+        raise UserError(
+            "%s: there is no checkpoint %s; give the name without its ending, for example "
+            "bert_model.ckpt for bert_model.ckpt.index" % (what, path)
+        )
+    fault = _fault_of(folder or ".", name, names)
+    if fault:
+        raise UserError("%s: of %s, %s; copy or download it again" % (what, path, fault))
+    return path
+
+
 def stored_shapes(path, what):
     """The variables in a checkpoint: name -> shape.
 
     Raises:
-        UserError: there is no readable checkpoint under that name.
+        UserError: it cannot be read.
     """
-    if not tf.io.gfile.exists(path + ".index"):
-        raise UserError(
-            "%s: there is no checkpoint %s; give the name without its ending, "
-            "for example bert_model.ckpt for bert_model.ckpt.index" % (what, path)
-        )
     try:
         return tf.train.load_checkpoint(path).get_variable_to_shape_map()
-    except (tf.errors.OpError, ValueError) as error:
-        raise UserError(
-            "%s: %s is not a whole checkpoint (%s); copy or download it again"
-            % (what, path, str(error).split("\n")[0])
-        )
+    except _UNREADABLE as error:
+        raise _damaged(path, what, _gist(error))
+
+
+def _damaged(path, what, why):
+    return UserError("%s: %s is damaged (%s); copy or download it again" % (what, path, why))
 
 
 def _check_shapes(expected, stored, path, what):
+    """Raises UserError if a variable has another shape; all names are the model's."""
     for name, shape in expected.items():
         if name in stored and list(stored[name]) != shape:
             raise UserError(
@@ -59,55 +264,122 @@ def _check_shapes(expected, stored, path, what):
             )
 
 
-def fine_tuned(output_dir, config, what="--output_dir"):
-    """The newest checkpoint of a fine-tuned model, checked to hold all of it.
+def is_sound(array):
+    """Whether a model can reckon with the numbers of an array."""
+    with np.errstate(invalid="ignore"):
+        return bool(np.all(np.abs(array) <= _LARGEST_WEIGHT))
+
+
+def check_sound(path, names, what):
+    """Reads variables of a checkpoint, to know that they are as they were saved, and numbers.
 
     Raises:
-        UserError: none is there, a variable is missing, or one has another shape.
+        UserError: it is damaged, or one of them holds NaN, infinities or numbers like 1e38.
     """
-    path = tf.train.latest_checkpoint(output_dir) if tf.io.gfile.exists(output_dir) else None
+    reader = tf.train.load_checkpoint(path)
+    for name in names:
+        try:
+            array = reader.get_tensor(name)
+        except _UNREADABLE as error:
+            raise _damaged(path, what, _gist(error))
+        if not is_sound(array):
+            raise UserError(
+                "%s: in %s, %s holds numbers that cannot be weights (NaN, infinite or beyond "
+                "%.0e); its training failed: take an earlier checkpoint, or train again with a "
+                "lower --learning_rate" % (what, path, name, _LARGEST_WEIGHT)
+            )
+
+
+def fine_tuned(output_dir, config, what="--output_dir"):
+    """The newest checkpoint of a fine-tuned model, checked to hold all of it, in numbers.
+
+    Raises:
+        UserError: none is there, a variable is missing or damaged, or one has another shape.
+    """
+    path = newest(output_dir, what)
     if path is None:
+        raise UserError("%s: %s" % (what, _why_none(output_dir)))
+    stored = _check_reader(path, config, what)
+    if _holds_training_state(stored) and not step_of(path):
         raise UserError(
-            "%s: %s holds no fine-tuned checkpoint to predict with; "
-            "train first (--do_train=True) or name the directory of a trained model"
-            % (what, output_dir)
+            "%s: %s was saved before the first step of its training; train on, with the command "
+            "that began it" % (what, path)
         )
-    expected, stored = model_shapes(config), stored_shapes(path, what)
+    return path
+
+
+def _holds_training_state(stored):
+    return "global_step" in stored and any(name.endswith("/adam_m") for name in stored)
+
+
+def _check_reader(path, config, what):
+    """Raises UserError unless the checkpoint holds a whole model; returns its stored_shapes."""
+    stored, expected = stored_shapes(path, what), model_shapes(config)
     missing = sorted(set(expected) - set(stored))
     if missing:
         raise UserError(
-            "%s: %s lacks %d of the model's variables, the first being %s; "
-            "is it a fine-tuned reader of this --bert_config_file?"
-            % (what, path, len(missing), missing[0])
+            "%s: %s lacks %d of the model's %d variables, the first being %s; "
+            "is it a fine-tuned reader of this --bert_config_file? It has, for example, %s"
+            % (what, path, len(missing), len(expected), missing[0], _examples(stored))
         )
     _check_shapes(expected, stored, path, what)
-    return path
+    check_sound(path, expected, what)
+    return stored
+
+
+def _why_none(folder):
+    """Says of a folder without a checkpoint what is in it."""
+    mend = "train first (--do_train=True) or name the directory of a trained model"
+    if not files.is_directory(folder):
+        return "there is no directory %s, so no fine-tuned checkpoint to predict with; %s" % (
+            folder,
+            mend,
+        )
+    names = files.list_directory(folder)
+    listed = ", ".join(names[:5]) + (" and %d more" % (len(names) - 5) if len(names) > 5 else "")
+    return "%s holds no fine-tuned checkpoint to predict with%s, only %s; %s" % (
+        folder,
+        _as_stated(_stated(folder, names)),
+        listed or "nothing",
+        mend,
+    )
+
+
+def _examples(stored):
+    return ", ".join(sorted(stored)[:3]) or "nothing"
+
+
+# What training starts from ----------------------------------------------------------------------
 
 
 def starting_point(path, config, verbose=False):
     """Which variables training takes from a pre-trained checkpoint; says so.
 
     Args:
-        path: the checkpoint's name without ending, or None to train from scratch.
+        path: a checkpoint of named(), or None to train from scratch.
         config: the model's BertConfig.
         verbose: name every variable.
 
     Returns:
-        The names to take, sorted; the rest are initialised.
+        A dict, the model's name of each variable to take -> its name in the checkpoint, sorted;
+        the rest are initialised.
 
     Raises:
-        UserError: a shape differs, or nothing of the encoder is in the checkpoint.
+        UserError: a shape differs, a number is none, or nothing of the encoder is in there.
     """
     expected = model_shapes(config)
     if not path:
         say("Training from scratch: all %d variables are initialised." % len(expected))
-        return []
-    stored = stored_shapes(path, "--init_checkpoint")
-    _check_shapes(expected, stored, path, "--init_checkpoint")
-    taken = sorted(set(expected) & set(stored))
-    missing = sorted(set(expected) - set(stored))
+        return {}
+    what = "--init_checkpoint"
+    stored = stored_shapes(path, what)
+    names, prefix = _names_in(stored, expected, config)
+    taken = {ours: theirs for ours, theirs in sorted(names.items()) if theirs in stored}
     if not any(name.startswith(config.scope + "/encoder/") for name in taken):
         raise _wrong_start(path, stored, config)
+    _check_shapes(expected, {ours: stored[theirs] for ours, theirs in taken.items()}, path, what)
+    check_sound(path, taken.values(), what)
+    missing = sorted(set(expected) - set(taken))
     encoder_holes = [name for name in missing if name.startswith(config.scope + "/")]
     if encoder_holes:
         say(
@@ -115,18 +387,57 @@ def starting_point(path, config, verbose=False):
             "is num_hidden_layers right?" % (len(encoder_holes), encoder_holes[0])
         )
     say("From %s: %d of the model's %d variables." % (path, len(taken), len(expected)))
+    if prefix != config.scope + "/":
+        say(
+            "Its names begin with %r where the model's begin with %r."
+            % (prefix, config.scope + "/")
+        )
     say("Initialised: %s." % (", ".join(missing) or "none"))
-    unused = [n for n in sorted(set(stored) - set(expected)) if not n.endswith(_TRAINING_STATE)]
+    _say_what_is_left(set(stored) - set(taken.values()))
+    if verbose:
+        for name in taken:
+            say("  from checkpoint: %s %s" % (name, expected[name]))
+    return taken
+
+
+def _names_in(stored, expected, config):
+    """What a checkpoint calls the model's variables.
+
+    Some programs save a model as a part of another one: ``module/bert/encoder/...``.
+
+    Returns:
+        (dict: the model's name -> the checkpoint's, whether it has it or not; what stands in the
+        checkpoint in place of ``bert/``).
+    """
+    own = config.scope + "/"
+    anchor = next(name[len(own) :] for name in expected if name.startswith(own + "encoder/"))
+    prefixes = sorted(
+        (name[: -len(anchor)] for name in stored if ("/" + name).endswith("/" + anchor)), key=len
+    )
+    others = set(ARCHITECTURES) - {config.scope}
+    prefixes = [prefix for prefix in prefixes if prefix.split("/")[-2:][0] not in others]
+    if own in prefixes or not prefixes:
+        return {name: name for name in expected}, own
+    prefix = prefixes[0]
+    outer = prefix[: -len(own)] if prefix.endswith(own) else prefix
+    names = {}
+    for name in expected:
+        if name.startswith(own):
+            names[name] = prefix + name[len(own) :]
+        else:
+            names[name] = outer + name if outer + name in stored else name
+    return names, prefix
+
+
+def _say_what_is_left(names):
+    """Says which variables of a checkpoint a reader does not take."""
+    unused = [name for name in sorted(names) if not name.endswith(_TRAINING_STATE)]
     parts = [part for part in _PRETRAINING_PARTS if any(n.startswith(part) for n in unused)]
     if parts:
         say("Left out, for pre-training only: %s." % ", ".join(part + "*" for part in parts))
     unused = [name for name in unused if not name.startswith(_PRETRAINING_PARTS)]
     if unused:
         say("In the checkpoint but not in a reader: %s." % ", ".join(unused))
-    if verbose:
-        for name in taken:
-            say("  from checkpoint: %s %s" % (name, expected[name]))
-    return taken
 
 
 def _wrong_start(path, stored, config):
@@ -141,15 +452,15 @@ def _wrong_start(path, stored, config):
     return UserError(
         "--init_checkpoint: %s holds nothing of the encoder (%s/encoder/...); is it the "
         "checkpoint of a reader's encoder? It has, for example, %s"
-        % (path, config.scope, ", ".join(sorted(stored)[:3]) or "nothing")
+        % (path, config.scope, _examples(stored))
     )
 
 
 def step_of(path):
     """The training step that a checkpoint was saved at."""
     try:
-        return int(tf.train.load_variable(path, "global_step"))
-    except (tf.errors.OpError, ValueError):
+        return int(tf.train.load_checkpoint(path).get_tensor("global_step"))
+    except _UNREADABLE:
         return 0
 
 
@@ -159,5 +470,4 @@ def content_hash_source(path):
     The index of a TensorFlow checkpoint holds a checksum of every tensor, so that its few
     kilobytes stand for the gigabytes beside it.
     """
-    with tf.io.gfile.GFile(path + ".index", "rb") as stream:
-        return stream.read() + os.path.basename(path).encode()
+    return files.read_bytes(path + ".index") + os.path.basename(path).encode()

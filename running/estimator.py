@@ -57,7 +57,8 @@ def train(training, tpu):
         )
 
     def start():
-        tf.train.init_from_checkpoint(training.start, {name: name for name in training.names})
+        names = {its: our for our, its in training.names.items()}
+        tf.train.init_from_checkpoint(training.start, names)
         return tf.train.Scaffold()
 
     if training.names is None:

@@ -18,6 +18,10 @@ from zones.masks import OFFERED_ZONES, ZONES
 # What may depend on a flag.
 ANSWERS, WEIGHTS = "answers", "weights"
 
+# What a reader's own folder says of a flag (see reader_folder.py): the default, where it is not
+# typed. Where it is, it must AGREE; or a NOTE says that it DIFFERS; or the user is FREE.
+AGREE, DIFFERS, FREE = "agree", "differs", "free"
+
 # Kinds of values. FILE is the path of a file that is read.
 TEXT, FILE, SWITCH, WHOLE, NUMBER = "text", "file", "switch", "whole number", "number"
 
@@ -35,6 +39,7 @@ class Flag(NamedTuple):
         help: what --help says of it.
         decides: what depends on it: ANSWERS, WEIGHTS, both or neither. Of a FILE, its content.
         lower, upper: the least and the largest number that it takes; None is any.
+        noted: AGREE, DIFFERS or FREE, where a reader's folder says it; else None.
     """
 
     name: str
@@ -44,10 +49,11 @@ class Flag(NamedTuple):
     decides: Tuple[str, ...] = ()
     lower: Optional[float] = None
     upper: Optional[float] = None
+    noted: Optional[str] = None
 
 
-def _switch(name, default, text, decides=()):
-    return Flag(name, SWITCH, default, text, decides)
+def _switch(name, default, text, decides=(), noted=None):
+    return Flag(name, SWITCH, default, text, decides, noted=noted)
 
 
 def _text(name, default, text, decides=()):
@@ -58,8 +64,8 @@ def _file(name, text, decides=()):
     return Flag(name, FILE, None, text, decides)
 
 
-def _whole(name, default, text, decides=(), lower=1, upper=None):
-    return Flag(name, WHOLE, default, text, decides, lower, upper)
+def _whole(name, default, text, decides=(), lower=1, upper=None, noted=None):
+    return Flag(name, WHOLE, default, text, decides, lower, upper, noted)
 
 
 def _number(name, default, text, decides=(), lower=None, upper=None):
@@ -79,12 +85,28 @@ _TASK = (
         "The zone to mask: %s. With --do_sweep, several may be given, separated by commas, and "
         "the default is %s." % (", ".join(OFFERED_ZONES), ",".join(ZONES)),
     ),
-    _whole(
+    _text(
         "mask_layer",
         None,
-        "The layer to mask it in, from 0. Without it, --do_predict masks every layer at once and "
-        "--do_sweep decodes one cell per layer.",
-        lower=0,
+        "The layer to mask it in, from 0, such as 3; or a run of layers at once, such as 3-5. "
+        "Without it, --do_predict masks every layer at once and --do_sweep decodes one cell per "
+        "layer.",
+    ),
+    _whole("mask_head", None, "The only head to mask it in, from 0. By default all are.", lower=0),
+    _whole(
+        "sweep_span",
+        None,
+        "With --do_sweep: instead of single layers, every run of so many consecutive layers.",
+    ),
+    _switch(
+        "sweep_heads",
+        False,
+        "With --do_sweep: instead of whole layers, every head of every layer.",
+    ),
+    _switch(
+        "sweep_every",
+        False,
+        "With --do_sweep: instead of single layers, every layer at once.",
     ),
     _text(
         "dataset",
@@ -98,23 +120,41 @@ _TASK = (
     _text("output_dir", None, "Where checkpoints are written, and read for decoding."),
     _text("prediction_dir", None, "Where prediction files go; by default --output_dir."),
     _switch("write_nbest", False, "With --do_sweep: n-best files for the masked cells too."),
-    _switch("overwrite", False, "Decode again what is complete."),
+    _switch("overwrite", False, "Train anew, and decode again what is complete."),
 )
 
 _MODEL = (
     _file(
         "vocab_file",
         "The vocabulary, one word piece to a line; or a tokenizer.json of the tokenizers library, "
-        "which says all that the three flags after --do_lower_case say.",
+        "which says all that the flags from --do_lower_case to --align_answers say. Readers made "
+        "by this program have their own in --output_dir, and so need none of these flags.",
         _BOTH,
     ),
     _file("bert_config_file", "The model's shape: bert_config.json.", _BOTH),
-    _text("init_checkpoint", None, "A pre-trained BERT to start from: .../bert_model.ckpt.", _W),
-    _switch("do_lower_case", True, "Lower-case the text: True for uncased models only.", _BOTH),
-    _switch(
-        "strip_accents", None, "Strip accents off; by default where text is lower-cased.", _BOTH
+    _text(
+        "init_checkpoint",
+        None,
+        "What training starts from: a pre-trained BERT, such as bert/bert_model.ckpt, or a reader.",
+        _W,
     ),
-    _switch("tokenize_chinese_chars", True, "Make each CJK character a token of its own.", _BOTH),
+    _switch(
+        "do_lower_case", True, "Lower-case the text: True for uncased models only.", _BOTH, AGREE
+    ),
+    _switch(
+        "strip_accents",
+        None,
+        "Strip accents off; by default where text is lower-cased.",
+        _BOTH,
+        AGREE,
+    ),
+    _switch(
+        "tokenize_chinese_chars",
+        True,
+        "Make each CJK character a token of its own.",
+        _BOTH,
+        AGREE,
+    ),
     _switch(
         "align_answers",
         True,
@@ -122,11 +162,24 @@ _MODEL = (
         "passage by the places of their first and last character, as for readers from the Hugging "
         "Face hub.",
         _BOTH,
+        FREE,
     ),
     _switch("version_2_with_negative", False, "SQuAD 2.0: some questions have no answer.", _BOTH),
-    _whole("max_seq_length", 384, "The most tokens in a window.", _BOTH),
-    _whole("doc_stride", 128, "How far a window begins after the one before it, in tokens.", _BOTH),
-    _whole("max_query_length", 64, "A question is cut off after this many tokens.", _BOTH),
+    _whole("max_seq_length", 384, "The most tokens in a window.", _BOTH, noted=DIFFERS),
+    _whole(
+        "doc_stride",
+        128,
+        "How far a window begins after the one before it, in tokens.",
+        _BOTH,
+        noted=DIFFERS,
+    ),
+    _whole(
+        "max_query_length",
+        64,
+        "A question is cut off after this many tokens.",
+        _BOTH,
+        noted=DIFFERS,
+    ),
 )
 
 _TRAINING = (
@@ -169,11 +222,13 @@ _DECODING = (
     _switch(
         "score_padding",
         None,
-        "Let padded positions compete for the --n_best_size places, as the published code does. "
-        "False lets real tokens only compete and reads each window at its own length, which is "
-        "two to three times as fast. By default as the model was trained: False for models of "
-        "this program, True for others.",
-        _A,
+        "Let padded positions compete for the --n_best_size places and, in training, take their "
+        "share of the softmax, as in the published code. False lets real tokens only compete and "
+        "reads each window at its own length, which is two to three times as fast. By default "
+        "False in training, and in decoding as the reader was trained; True for readers that "
+        "do not say, as the published code's.",
+        _BOTH,
+        FREE,
     ),
     _number(
         "null_score_diff_threshold",

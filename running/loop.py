@@ -17,7 +17,7 @@ import os
 import signal
 import threading
 import time
-from typing import Any, Callable, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 from tensorflow.python.distribute import distribute_coordinator
@@ -168,7 +168,8 @@ class Training(NamedTuple):
         hooks: further tf.train.SessionRunHook objects.
         mixed_precision: see machines.check_mixed_precision.
         start: the path of a checkpoint to take variables from, or None.
-        names: which variables; None is all, the optimizer's and the global step among them.
+        names: which variables, and how it names them, our name -> its name; None is all under
+            their own names, the optimizer's and the global step among them.
     """
 
     step: Callable[..., Any]
@@ -181,7 +182,7 @@ class Training(NamedTuple):
     hooks: List[Any]
     mixed_precision: bool
     start: Optional[str] = None
-    names: Optional[List[str]] = None
+    names: Optional[Dict[str, str]] = None
 
 
 def train(training, strategy, machine):
@@ -285,8 +286,8 @@ def _scaffold(training):
         return tf.train.Scaffold(saver=saver)
     restorer = saver
     if training.names is not None:
-        chosen = [v for v in tf.global_variables() if v.op.name in set(training.names)]
-        restorer = tf.train.Saver(chosen)
+        variables = {v.op.name: v for v in tf.global_variables()}
+        restorer = tf.train.Saver({its: variables[our] for our, its in training.names.items()})
 
     def restore(scaffold, session):
         del scaffold

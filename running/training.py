@@ -7,7 +7,7 @@ import optimization
 from common import files
 from common.command_line import UserError
 from common.progress import counted, progress, say
-from running import checkpoints, estimator, flags, loop, machines
+from running import estimator, loop, machines, reader_folder
 from running import input as records
 from spans import data_sets, scores
 from spans.windows import make_windows
@@ -15,21 +15,16 @@ from zones.reader import Reader
 
 # Of each machine; they may see one directory.
 TRAINING_RECORDS = "train%s.tf_record"
-# Stands beside the checkpoints and says what they were trained with.
-TRAINING_NOTE = "training.json"
 
 
-def was_trained_here(output_dir):
-    """Whether this program trained the model in there."""
-    return files.exists(files.join(output_dir, TRAINING_NOTE))
-
-
-def make_step(config, limits_spans, learning_rate, num_steps, num_warmup_steps, on_tpu=False):
+def make_step(
+    config, limits_spans, score_padding, learning_rate, num_steps, num_warmup_steps, on_tpu=False
+):
     """The graph of a training step.
 
     Args:
         config: the model's BertConfig.
-        limits_spans: see spans.data_sets.DataSet.
+        limits_spans, score_padding: see spans.scores.limited.
         learning_rate, num_steps, num_warmup_steps: see optimization.learning_rate_at.
         on_tpu: whether shapes are static, and devices those of a TPU.
 
@@ -39,9 +34,10 @@ def make_step(config, limits_spans, learning_rate, num_steps, num_warmup_steps, 
 
     def step(features):
         reader = Reader(config, is_training=True, one_hot_embeddings=on_tpu)
-        batch = records.batch_from(features, static_shapes=on_tpu)
-        # A window's loss must not depend on how far its neighbours in the batch make it be padded.
-        logits = scores.limited(reader.read(batch), batch, limits_spans, score_padding=False)
+        # With score_padding a window has its padding up to max_seq_length; without it, its loss
+        # does not depend on how far its neighbours in the batch make it be padded.
+        batch = records.batch_from(features, on_tpu, score_padding)
+        logits = scores.limited(reader.read(batch), batch, limits_spans, score_padding)
         loss = scores.span_loss(
             logits,
             features[records.START_POSITION.name],
@@ -117,16 +113,9 @@ def train(settings, tokenizer):
         say,
     )
     num_steps = _num_steps(len(examples), settings.train_batch_size, settings.num_train_epochs)
-    newest, steps_done = _newest(settings, num_steps)
-    if steps_done >= num_steps:
+    start = reader_folder.start_of_training(settings, num_steps)
+    if start is None:
         return
-    names = None
-    if newest is None:
-        names = checkpoints.starting_point(
-            settings.init_checkpoint, settings.bert_config, settings.verbose_logging
-        )
-    if machine.is_first:
-        _write_note(settings)
     windows = make_windows(examples, tokenizer, is_training=True, **settings.window_sizes)
     say(
         "%s, %s, %s of %s, learning rate %g"
@@ -141,8 +130,8 @@ def train(settings, tokenizer):
     number = "" if machine.is_first else machine.number
     path = files.join(settings.output_dir, TRAINING_RECORDS % number)
     lengths = [len(window.input_ids) for window in windows]
-    training = _training(settings, path, lengths, num_steps, steps_done)._replace(
-        start=newest or settings.init_checkpoint, names=names
+    training = _training(settings, path, lengths, num_steps, start.step)._replace(
+        start=start.checkpoint, names=start.names
     )
     # In a random order that the seed alone decides.
     order = np.random.RandomState(settings.random_seed).permutation(len(windows))
@@ -182,6 +171,7 @@ def _training(settings, path, lengths, num_steps, steps_done):
         step=make_step(
             settings.bert_config,
             data_sets.named(settings.dataset).limits_spans,
+            settings.score_padding,
             settings.learning_rate,
             num_steps,
             int(num_steps * settings.warmup_proportion),
@@ -203,51 +193,3 @@ def _training(settings, path, lengths, num_steps, steps_done):
         hooks=[_ProgressHook(steps_done, num_steps, show_loss=not on_tpu)],
         mixed_precision=settings.mixed_precision,
     )
-
-
-def _newest(settings, num_steps):
-    """The checkpoint that training goes on from and its step; says what will be done.
-
-    Returns:
-        (path, step), or (None, 0) where there is none.
-    """
-    newest = tf.train.latest_checkpoint(settings.output_dir)
-    if newest is None:
-        return None, 0
-    checkpoints.fine_tuned(settings.output_dir, settings.bert_config)
-    step = checkpoints.step_of(newest)
-    there = "--output_dir: %s already holds a model trained for %s" % (
-        settings.output_dir,
-        counted(step, "step"),
-    )
-    changed = _changed_since(settings)
-    if changed:
-        there += ", with other flags (%s)" % ", ".join(changed)
-    if step >= num_steps:
-        say(
-            "%s, and these flags ask for %d: nothing is trained. To train anew, name another "
-            "directory or empty this one." % (there, num_steps)
-        )
-    else:
-        say("%s; training goes on from there to step %d." % (there, num_steps))
-    return newest, step
-
-
-def _note(settings):
-    return {name: getattr(settings, name) for name in flags.deciding(flags.WEIGHTS)}
-
-
-def _write_note(settings):
-    files.write_json(files.join(settings.output_dir, TRAINING_NOTE), _note(settings))
-
-
-def _changed_since(settings):
-    """The flags that differ from those noted beside the checkpoints, with their old values."""
-    if not was_trained_here(settings.output_dir):
-        return []
-    noted = files.read_json(files.join(settings.output_dir, TRAINING_NOTE))
-    return [
-        "%s was %s" % (name, noted[name])
-        for name, value in _note(settings).items()
-        if name in noted and noted[name] != value
-    ]

@@ -70,6 +70,32 @@ def cells_of(num_layers: int, zones: Iterable[str] = ZONES) -> List[Cell]:
     return [Cell(layer, zone) for layer in range(num_layers) for zone in zones]
 
 
+def cell_of_run(first: int, last: int, zone: str, head: Optional[int] = None) -> Cell:
+    """The cell of a run of layers, from the first to the last one; they may be one and the same."""
+    return Cell(first, zone, last if last > first else None, head)
+
+
+def cells_of_runs(num_layers: int, length: int, zones: Iterable[str] = ZONES) -> List[Cell]:
+    """A cell for every run of ``length`` consecutive layers: of 3 among 12, 0-2, 1-3, ..., 9-11."""
+    zones = list(zones)
+    return [
+        cell_of_run(first, first + length - 1, zone)
+        for first in range(num_layers - length + 1)
+        for zone in zones
+    ]
+
+
+def cells_of_heads(num_layers: int, num_heads: int, zones: Iterable[str] = ZONES) -> List[Cell]:
+    """A cell for every head of every layer, in which it alone is masked."""
+    zones = list(zones)
+    return [
+        Cell(layer, zone, head=head)
+        for layer in range(num_layers)
+        for head in range(num_heads)
+        for zone in zones
+    ]
+
+
 # File names -----------------------------------------------------------------------------------
 
 PREDICTIONS, NBEST, NULL_ODDS = "predictions", "nbest_predictions", "null_odds"

@@ -129,7 +129,7 @@ def test_training_lowers_the_loss_over_these_positions_only(monkeypatch):
         with tf.Graph().as_default(), tf.Session() as session:
             tf.set_random_seed(1)
             features = {key: tf.constant(v) for key, v in test_xla.batch_of_windows().items()}
-            loss, _ = training.make_step(test_xla.CONFIG, limits_spans, 1.0, 10, 1)(features)
+            loss, _ = training.make_step(test_xla.CONFIG, limits_spans, False, 1.0, 10, 1)(features)
             session.run(tf.global_variables_initializer())
             losses[name] = session.run(loss)
     assert 0 < losses["cmrc2018"] < losses["squad"] - 0.05
@@ -192,7 +192,8 @@ def test_answers_stand_in_the_passage_when_its_spaces_are_taken_out(trained):
                 # Log-probabilities.
                 assert entry["start_logit"] < 0 and entry["end_logit"] < 0
     assert any("DC9" in entry["text"] for entries in nbest.values() for entry in entries)
-    assert json.loads((trained / "training.json").read_text())["dataset"] == "cmrc2018"
+    note = json.loads((trained / "reader.json").read_text())
+    assert note["training"]["dataset"] == "cmrc2018"
 
 
 def test_a_sweep_is_scored_and_made_a_table(files, trained, tmp_path, capsys):

@@ -122,9 +122,7 @@ def test_padding_competes_where_the_published_code_trained_the_model(
     words = small.WORDS[:40]
     paragraphs = [{"context": w, "qas": [{"id": w, "question": ""}]} for w in words]
     data.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
-    other = tmp_path / "model"
-    shutil.copytree(str(small_model), str(other))
-    (other / "training.json").unlink()
+    other = small.bare(small_model, tmp_path / "model")
     without_a_place = []
     for model, score_padding in ((small_model, None), (other, None), (other, False)):
         more = dict(score_padding=score_padding, predict_file=data, prediction_dir=tmp_path)
@@ -255,7 +253,8 @@ def test_a_wrong_configuration_is_named(name, small_files, small_model, tmp_path
     path = tmp_path / "bert_config.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     where = dict(bert_config_file=path, prediction_dir=tmp_path / "predictions")
-    assert small.run(small_files, small_model, do_predict=True, **where) == 2
+    bare = small.bare(small_model, tmp_path / "bare")
+    assert small.run(small_files, bare, do_predict=True, **where) == 2
     assert_one_line(capsys, *parts)
     assert not list((tmp_path / "predictions").glob("*.json"))
 
@@ -268,7 +267,8 @@ def test_a_vocabulary_may_have_fewer_entries_than_the_model(
     *kept, last = small_files.vocab.read_text().split("\n")[:-1]
     shorter.write_text("\n".join(kept) + "\n")
     where = dict(vocab_file=shorter, prediction_dir=tmp_path / "predictions")
-    assert small.run(small_files, small_model, do_predict=True, **where) == 0
+    bare = small.bare(small_model, tmp_path / "bare")
+    assert small.run(small_files, bare, do_predict=True, **where) == 0
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("NOTE")]
     assert told == [
         "NOTE: %s has %d entries, and the model has room for %d"
@@ -299,15 +299,6 @@ def test_a_checkpoint_without_an_encoder_is_refused(small_files, tmp_path, capsy
     assert_one_line(capsys, "--init_checkpoint", "nothing of the encoder", "other/model")
 
 
-def test_a_truncated_checkpoint_is_said_to_be_damaged(small_files, small_model, tmp_path, capsys):
-    out = tmp_path / "model"
-    shutil.copytree(str(small_model), str(out))
-    data = out / "model.ckpt-12.data-00000-of-00001"
-    data.write_bytes(data.read_bytes()[:100])
-    assert small.run(small_files, out, do_predict=True) == 2
-    assert_one_line(capsys, "--output_dir", "damaged")
-
-
 def test_a_cased_vocabulary_is_not_lower_cased(small_files, small_model, shared, tmp_path, capsys):
     config = tmp_path / "bert_config.json"
     config.write_text(json.dumps(dict(small.CONFIG, vocab_size=28996)))
@@ -316,7 +307,8 @@ def test_a_cased_vocabulary_is_not_lower_cased(small_files, small_model, shared,
         bert_config_file=config,
         do_lower_case=True,
     )
-    assert small.run(small_files, small_model, do_predict=True, **more) == 2
+    bare = small.bare(small_model, tmp_path / "bare")
+    assert small.run(small_files, bare, do_predict=True, **more) == 2
     assert_one_line(capsys, "--do_lower_case")
 
 
@@ -328,7 +320,8 @@ def test_an_uncased_vocabulary_is_lower_cased(small_files, small_model, shared, 
     vocab.write_text("\n".join(uncased) + "\n")
     config.write_text(json.dumps(dict(small.CONFIG, vocab_size=len(uncased))))
     more = dict(vocab_file=vocab, bert_config_file=config, do_lower_case=False)
-    assert small.run(small_files, small_model, do_predict=True, **more) == 2
+    bare = small.bare(small_model, tmp_path / "bare")
+    assert small.run(small_files, bare, do_predict=True, **more) == 2
     assert_one_line(capsys, "--do_lower_case")
 
 

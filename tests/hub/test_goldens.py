@@ -35,15 +35,11 @@ class Converted:
         arguments = [str(folder / "model"), str(out)]
         assert small.status_of(convert_checkpoint.main, arguments) == 0
         self.config = BertConfig.from_file(str(out / "bert_config.json"))
-        self.note = json.loads((out / "training.json").read_text())
+        self.note = json.loads((out / "reader.json").read_text())["flags"]
         (self.vocabulary,) = [
             out / n for n in ("vocab.txt", "tokenizer.json") if (out / n).exists()
         ]
-        settings = {
-            name: value
-            for name, value in self.note.items()
-            if name not in ("score_padding", "origin")
-        }
+        settings = {name: value for name, value in self.note.items() if name != "score_padding"}
         settings.setdefault("do_lower_case", True)
         tokenizer = tokenizers.load(self.vocabulary, **settings)
         examples = read_examples(str(folder / "questions.json"), False, False)
@@ -55,7 +51,7 @@ class Converted:
 
     def flags(self, **more):
         """The command line of run_squad.py for the reader and the golden questions."""
-        noted = {n: v for n, v in self.note.items() if n != "origin" and v is not None}
+        noted = {n: v for n, v in self.note.items() if v is not None}
         given = dict(
             SIZES,
             vocab_file=self.vocabulary,

@@ -328,7 +328,7 @@ def test_a_file_that_the_library_cannot_read_is_named(content, source, tmp_path,
 def test_the_settings_of_the_tokenizer_are_noted(said, noted, warning, source, tmp_path, capsys):
     (source / "tokenizer_config.json").write_text(json.dumps(said))
     assert small.status_of(convert_checkpoint.main, [str(source), str(tmp_path / "out")]) == 0
-    note = json.loads((tmp_path / "out" / "training.json").read_text())
+    note = json.loads((tmp_path / "out" / "reader.json").read_text())["flags"]
     assert dict(note, **noted) == note
     warnings = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
     assert len(warnings) == (warning is not None)

@@ -122,7 +122,7 @@ def test_two_machines_train_the_model_that_one_trains(small_files, small_model, 
         np.testing.assert_allclose(two[name], one[name], rtol=0, atol=2e-5, err_msg=name)
     assert read_predictions(together) == read_predictions(tmp_path / "one")
     # No machine leaves its windows or its copies of the model behind.
-    left = {path.name for path in together.iterdir()} - {"training.json"}
+    left = {path.name for path in together.iterdir()}
     assert not [name for name in left if name.startswith(("tmp", "train"))]
 
 

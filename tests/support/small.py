@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import types
 
 import run_squad
@@ -88,6 +89,15 @@ def flags(paths, output_dir, **more):
     }
     chosen.update(more)
     return ["--%s=%s" % item for item in chosen.items() if item[1] is not None]
+
+
+def bare(model, folder):
+    """Copies the checkpoints of a model alone, as the published code leaves them."""
+    folder.mkdir()
+    for path in model.iterdir():
+        if path.name == "checkpoint" or path.name.startswith("model.ckpt"):
+            shutil.copy(str(path), str(folder))
+    return folder
 
 
 def status_of(main, argv):
