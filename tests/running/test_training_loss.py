@@ -45,7 +45,7 @@ def naive_loss(features, weights, score_padding):
 
 @pytest.mark.parametrize("score_padding", [False, True])
 def test_the_loss_is_that_of_a_plain_computation(score_padding, monkeypatch):
-    # The longest window is shorter than the padding, which the published code computes all the same.
+    # No window is as long as the padding, which the published code computes all the same.
     ids, mask, segments, roles = random_windows([6, 9, 13, 17], LENGTH, CONFIG.vocab_size)
     features = {
         "input_ids": ids,
