@@ -282,16 +282,15 @@ def _scaffold(training):
     saver = tf.train.Saver(
         max_to_keep=_KEPT_CHECKPOINTS, save_relative_paths=True, defer_build=True
     )
-    if not training.start:
+    if training.start and training.names is not None:
+        names = {its: our for our, its in training.names.items()}
+        tf.train.init_from_checkpoint(training.start, names)
+    if not training.start or training.names is not None:
         return tf.train.Scaffold(saver=saver)
-    restorer = saver
-    if training.names is not None:
-        variables = {v.op.name: v for v in tf.global_variables()}
-        restorer = tf.train.Saver({its: variables[our] for our, its in training.names.items()})
 
     def restore(scaffold, session):
         del scaffold
-        restorer.restore(session, training.start)
+        saver.restore(session, training.start)
         # Of these, too, only so many are kept.
         saver.recover_last_checkpoints(_checkpoints_in(training.output_dir))
 
