@@ -5,11 +5,14 @@ Several runs give their mean, and a baseline gives each cell's significance besi
 
 import common.environment  # noqa: F401
 
+import numpy as np
+
 from common import command_line, files
 from common.command_line import UserError
 from common.progress import counted, say
 from maps import kinds, predictions, provenance, significance, tables
 from maps.baselines import DATA_FILE
+from maps.clustered import FEW_CLUSTERS, UNITS, bootstrap_interval, clusters_of
 from maps.oddities import oddities, remarks
 from maps.tables import beside
 from spans import data_sets
@@ -33,7 +36,8 @@ reads prediction/{first}, ... (written by decode_squad.sh) and
   python get_results.py prediction results.csv --baseline output/squad/predictions.json
 
 writes results_significance.csv, too: how many answers each masked cell broke and
-mended, the change of EM with its 95 % interval, and McNemar's exact test.
+mended, the changes of EM and F1, each with its 95 % interval and p value. They know that
+questions of one passage are alike (--cluster). McNemar's exact test stands beside them.
 
   python get_results.py prediction_seed1 prediction_seed2 results.csv
 
@@ -68,6 +72,21 @@ def _parser():
     )
     parser.add_argument(
         "--use-f1", action="store_true", help="collect F1 (default: exact match, EM)"
+    )
+    parser.add_argument(
+        "--cluster",
+        choices=UNITS,
+        default=UNITS[0],
+        help="what questions have in common, so that they are no independent observations "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--bootstrap",
+        metavar="DRAWS",
+        type=int,
+        default=0,
+        help="with --baseline: check the intervals by a clustered bootstrap of so many draws, such "
+        "as 2000, and say how far apart they are",
     )
     parser.add_argument(
         "--zones",
@@ -123,8 +142,6 @@ def _zones(options):
 def _check_options(options):
     given = (options.prediction_folders[0], options.results_file)
     command_line.check_order("get_results.py", given, _ORDER)
-    if options.baseline and options.use_f1:
-        raise UserError("--baseline: it is exact match that is tested; leave out --use-f1")
     endings = ["std", "long"] if len(options.prediction_folders) > 1 else []
     endings += ["significance"] if options.baseline else []
     outputs = [beside(options.results_file, ending) for ending in endings]
@@ -150,28 +167,72 @@ def _read_runs(options):
     return runs, development
 
 
-def _significance(runs, cells):
+def _significance(runs, cells, clusters, options):
     """The table of significance of cells of one kind, and what to say of it."""
     cells = [cell for cell in cells if cell in runs[0].cells]
-    masked = [{cell: run.cells[cell].scores.exact for cell in cells} for run in runs]
-    baselines = [run.baseline.scores.exact for run in runs]
-    if len(runs) == 1:
-        table = significance.table_of_run(baselines[0], masked[0])
-    else:
-        table = significance.table_of_runs(baselines, masked)
+    table = significance.table_of(runs, cells, clusters)
+    ending = "_f1" if options.use_f1 else ""
     said = (
-        "Baseline %s; %d of %d cells differ from it significantly (p < %g after Holm's correction)"
+        "Baseline %s; %d of %d cells differ from it significantly (p < %g after Holm's correction; "
+        "%s)"
         % (
-            tables.format_score(table["baseline"][0]),
-            table["significant"].sum(),
+            tables.format_score(table["baseline" + ending][0]),
+            table["significant" + ending].sum(),
             len(table),
             significance.LEVEL,
+            _test_name(runs, options),
         )
     )
     return table, said
 
 
-def _write_map(options, runs, wanted):
+def _power(measured, runs, clusters, options):
+    """What the data could have found: a line, or none if no cell changed anything."""
+    errors = measured["error_f1" if options.use_f1 else "error"].dropna()
+    points = significance.smallest_change(errors, len(errors), clusters.freedom)
+    if np.isnan(points):
+        return []
+    text = (
+        "With %s of %s, a change of %.1f points is found in 80 of 100 samples (after the "
+        "correction for %d cells)"
+        % (
+            counted(len(clusters.of), "question"),
+            counted(clusters.number, options.cluster),
+            points,
+            len(errors),
+        )
+    )
+    if len(runs) == 1:
+        needed = int(np.ceil(clusters.number * points**2))
+        text += "; for one of 1 point it takes about " + counted(needed, options.cluster)
+    return [text]
+
+
+def _bootstrap(measured, runs, clusters, options):
+    """How far a clustered bootstrap's intervals are from those of the table: a line."""
+    metric, ending = ("f1", "_f1") if options.use_f1 else ("exact", "")
+    before = np.stack([getattr(run.baseline.scores, metric) for run in runs])
+    apart = {}
+    for cell in kinds.in_order(c for c in runs[0].cells if kinds.kind_of(c) == kinds.MAP):
+        after = np.stack([getattr(run.cells[cell].scores, metric) for run in runs])
+        drawn = bootstrap_interval(after - before, clusters, options.bootstrap)
+        row = measured[(measured["layer"] == cell.layer + 1) & (measured["zone"] == cell.zone)]
+        ends = row[["low" + ending, "high" + ending]].to_numpy()[0]
+        apart[cell] = np.abs(ends - drawn).max()
+    cell = max(apart, key=apart.get)
+    return [
+        "A clustered bootstrap (%s, seed 1) has the same ends of intervals to within %.2f points "
+        "(furthest apart: %s in layer %d)"
+        % (counted(options.bootstrap, "draw"), apart[cell], cell.zone, cell.layer + 1)
+    ]
+
+
+def _test_name(runs, options):
+    name = significance.CLUSTERED if len(runs) == 1 else significance.CLUSTERED_RUNS
+    return name % options.cluster
+
+
+def _write_map(options, runs, wanted, clusters):
     """Writes the tables of the map; returns (its scores, ending -> table, what to say of them)."""
     path = options.results_file
     scores = tables.scores_of(runs, kinds.MAP, wanted)
@@ -184,15 +245,17 @@ def _write_map(options, runs, wanted):
         tables.write_long(beside(path, "long"), scores)
         said.append("wrote %s and %s" % (beside(path, "std"), beside(path, "long")))
     if options.baseline:
-        measured, summary = _significance(runs, wanted)
+        measured, summary = _significance(runs, wanted, clusters, options)
+        said = [summary, *_power(measured, runs, clusters, options), *said]
+        if options.bootstrap:
+            said[2:2] = _bootstrap(measured, runs, clusters, options)
         measured = tables.with_all_cells(measured, wanted)
         tables.write_significance(beside(path, "significance"), measured)
-        said.insert(0, summary)
         said.append("wrote " + beside(path, "significance"))
     return table, made, said
 
 
-def _write_others(options, runs):
+def _write_others(options, runs, clusters):
     """Writes the tables of cells that have no place in the map: (ending -> table, what to say)."""
     made, said = {}, []
     for kind in kinds.KINDS:
@@ -204,7 +267,7 @@ def _write_others(options, runs):
         made[kind.name] = tables.write_scores(path, scores, kind)
         text = "%s: %s" % (kind.title, counted(len(cells), "cell"))
         if options.baseline:
-            measured, text_of = _significance(runs, cells)
+            measured, text_of = _significance(runs, cells, clusters, options)
             tables.write_significance(beside(path, "significance"), measured, kind)
             text += ". %s" % text_of
             path = "%s and %s" % (path, beside(path, "significance"))
@@ -215,12 +278,18 @@ def _write_others(options, runs):
 def _write(options, runs, development):
     """Writes every table; returns that of results_file or None, and what to say of them."""
     table, made, said = None, {}, []
+    clusters = clusters_of(development, options.cluster)
+    if options.baseline and clusters.number < FEW_CLUSTERS:
+        say(
+            "WARNING: %s has %s; intervals from so few are not to be trusted"
+            % (options.data_file, counted(clusters.number, options.cluster))
+        )
     wanted, _, _ = runs[0].folder.map_cells(_zones(options))
     if wanted:
-        table, made, said = _write_map(options, runs, wanted)
+        table, made, said = _write_map(options, runs, wanted, clusters)
     else:
         said.append("no single layer was decoded; %s is not written" % options.results_file)
-    more, said_of_more = _write_others(options, runs)
+    more, said_of_more = _write_others(options, runs, clusters)
     made.update(more)
     facts = {
         "metric": "f1" if options.use_f1 else "exact",
@@ -228,6 +297,8 @@ def _write(options, runs, development):
         # Whether masking q2p in the last layer, which [CLS] sees, may change an answer.
         "reads_cls": data_sets.reads_cls(development),
         "questions": len(development),
+        "clusters": {"unit": options.cluster, "number": clusters.number},
+        "test": _test_name(runs, options),
         "runs": [_facts_of(run) for run in runs],
     }
     provenance.write(options.results_file, made, **facts)

@@ -12,8 +12,9 @@ import pandas as pd
 from common import files
 from common.command_line import UserError
 from maps import baselines, provenance, tables
+from maps.clustered import UNITS
 from maps.kinds import EVERY, HEADS, MAP, SPANS, zone_order
-from maps.significance import LEVEL, MCNEMAR, STUDENT, holm, mcnemar_exact
+from maps.significance import CLUSTERED, LEVEL, MCNEMAR, STUDENT, holm, mcnemar_exact
 from maps.tables import beside
 
 METRIC_NAMES = {"exact": "Exact match", "f1": "F1"}
@@ -232,12 +233,16 @@ def _significance(path, table, what):
     Raises:
         UserError: no such file or table, or one of other scores than the table's.
     """
-    if table.metric == "f1":
-        raise UserError(
-            "%s: %s compares exact match, and %s holds F1; give the baseline's F1 as a number"
-            % (what, path, table.path)
-        )
     measured = tables.read_significance(path, table.kind, what)
+    is_old = "mcnemar" not in measured
+    if table.metric == "f1":
+        if is_old:
+            raise UserError(
+                "%s: %s compares exact match, and %s holds F1; give the baseline's F1 as a number"
+                % (what, path, table.path)
+            )
+        of_exact = {name[:-3]: measured[name] for name in measured if name.endswith("_f1")}
+        measured = measured.assign(**of_exact)
     own = table.like(measured)
     # Both files have three decimals.
     is_of_it = np.allclose(own["score"], table.cells["score"], rtol=0, atol=0.0011, equal_nan=True)
@@ -251,11 +256,15 @@ def _significance(path, table, what):
         tested = own["p"].notna().to_numpy()
         is_unsure[tested] = holm(own["p"][tested]) >= LEVEL
     unsure = table.drawn(is_unsure).fillna(False).astype(bool)
-    return float(measured["baseline"].iloc[0]), unsure, _test_of(measured)
+    test = _older_test_of(measured) if is_old else str(table.facts.get("test") or _TEST)
+    return float(measured["baseline"].iloc[0]), unsure, test
 
 
-def _test_of(measured):
-    """Which test made a table: McNemar's follows from its counts of questions, Student's not."""
+_TEST = CLUSTERED % UNITS[0]
+
+
+def _older_test_of(measured):
+    """Which test made an older table: McNemar's follows from its counts, Student's does not."""
     decoded = measured.dropna(subset=["p"])
     p_values = mcnemar_exact(decoded["broken"], decoded["mended"])
     return MCNEMAR if np.allclose(p_values, decoded["p"], rtol=1e-4, atol=0) else STUDENT

@@ -5,103 +5,25 @@ is *broken* if only the baseline has it right, *mended* if only the masked reade
 questions tell nothing of the change.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
 from scipy.stats import t as student
 
+from maps.clustered import change
 from maps.kinds import key_of, kind_of
 from maps.tables import MEASURED
-
-# The standard normal quantile of a two-sided 95 % interval.
-_Z = 1.959963984540054
-
-# What Agresti and Min add to each of the four counts of a paired table.
-_ADDED = 0.5
-
-INTERVAL = "Agresti and Min's (2005) for matched pairs"
 
 # A cell is marked as significant if its corrected p value is below this.
 LEVEL = 0.05
 
+ERRORS = ("error", "error_f1")
+
 # What tests are called.
 MCNEMAR = "McNemar's exact test"
 STUDENT = "Student's t test over the runs"
-
-
-class Comparison(NamedTuple):
-    """A masked reader against the baseline; each field is a number, or an array of cells.
-
-    Attributes:
-        change: exact match of the masked reader minus the baseline's, in points.
-        low, high: 95 % interval of the change, in points.
-        broken, mended: how many questions only the baseline has right, or only the masked reader.
-        p_value: McNemar's exact test, two-sided.
-    """
-
-    change: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    broken: np.ndarray
-    mended: np.ndarray
-    p_value: np.ndarray
-
-
-def compare(baseline_right, masked_right) -> Comparison:
-    """Compares masked readers with the baseline.
-
-    Args:
-        baseline_right: ``[questions]``, whether an answer is right: bool, or exact match 0 or 1.
-        masked_right: ``[..., questions]``, the same of one masked reader or more.
-
-    Returns:
-        Comparison of arrays ``[...]``; of numbers, if masked_right is ``[questions]``.
-
-    Raises:
-        ValueError: no questions, different numbers of them, or values other than 0 and 1.
-    """
-    before, after = _as_bool(baseline_right), _as_bool(masked_right)
-    if before.ndim != 1 or after.shape[-1:] != before.shape or not before.size:
-        raise ValueError("shapes %s and %s are no pairs" % (before.shape, after.shape))
-    broken = np.count_nonzero(before & ~after, axis=-1)
-    mended = np.count_nonzero(~before & after, axis=-1)
-    change, low, high = change_with_interval(broken, mended, before.size)
-    return Comparison(change, low, high, broken, mended, mcnemar_exact(broken, mended))
-
-
-def _as_bool(values):
-    values = np.asarray(values)
-    if values.dtype != bool and not np.isin(values, (0, 1)).all():
-        raise ValueError("an answer is right (1) or wrong (0)")
-    return values.astype(bool)
-
-
-def change_with_interval(broken, mended, questions):
-    """The change of exact match with its 95 % interval.
-
-    The interval is Wald's for a difference of paired proportions after 1/2 is added to each of the
-    four counts (both right, broken, mended, both wrong): A. Agresti, Y. Min, "Simple improved
-    confidence intervals for comparing matched proportions", Statistics in Medicine 24, 2005. It
-    holds the true change in 94 % to 97 % of samples where 6 questions or more are expected to
-    differ, and in more where fewer do. Plain Wald holds it in 80 % if 3 are broken and none mended.
-
-    Args:
-        broken, mended: int arrays of one shape, or numbers.
-        questions: how many there are in all, at least 1.
-
-    Returns:
-        (change, low, high) in points, -100 to 100.
-    """
-    broken, mended = np.asarray(broken, float), np.asarray(mended, float)
-    change = 100 * (mended - broken) / questions
-    total = questions + 4 * _ADDED
-    differing = broken + mended + 2 * _ADDED
-    centre = (mended - broken) / total
-    margin = _Z * np.sqrt(differing / total - centre**2) / np.sqrt(total)
-    low, high = (np.clip(100 * (centre + sign * margin), -100, 100) for sign in (-1, 1))
-    return change, low, high
+CLUSTERED = "t test clustered by %s"
+CLUSTERED_RUNS = "t test clustered by %s and run"
 
 
 def mcnemar_exact(broken, mended):
@@ -140,64 +62,78 @@ def holm(p_values):
 # The table of all cells -------------------------------------------------------------------------
 
 
-def table_of_run(baseline_right, cells_right) -> pd.DataFrame:
-    """Every cell of one run against its baseline, question by question; see compare.
+def table_of(runs, cells, clusters) -> pd.DataFrame:
+    """Every cell against the baseline, question by question: exact match and F1.
 
     Args:
-        baseline_right: exact match of the baseline, 0 or 1, ``[questions]``.
-        cells_right: dict Cell -> the same of a masked reader.
+        runs: list of predictions.Run, each with its baseline.
+        cells: list of Cell, of one kind.
+        clusters: Clusters of the questions.
 
     Returns:
-        DataFrame with the keys of the cells' kind and the columns MEASURED; ``significant`` is
-        bool. The cells are of one kind.
+        DataFrame with the keys of the cells' kind, the columns tables.MEASURED, where
+        ``significant`` is bool, and ERRORS, the standard errors of the changes in points.
     """
-    result = compare(baseline_right, np.stack(list(cells_right.values())))
-    return _table(
-        cells_right,
-        baseline=100 * np.mean(baseline_right),
-        score=[100 * np.mean(right) for right in cells_right.values()],
-        **result._asdict(),
-    )
+    columns = dict(zip(kind_of(cells[0]).keys, zip(*map(key_of, cells))))
+    exact = _scored(runs, cells, clusters, "exact")
+    f1 = _scored(runs, cells, clusters, "f1")
+    counts = [_broken_and_mended(runs, cell) for cell in cells]
+    columns.update(exact, broken=[b for b, _ in counts], mended=[m for _, m in counts])
+    columns["mcnemar"] = np.nan
+    if len(runs) == 1:  # pairs of several runs may not be thrown together
+        columns["mcnemar"] = mcnemar_exact(columns["broken"], columns["mended"])
+    columns.update((name + "_f1", values) for name, values in f1.items())
+    return pd.DataFrame(columns, columns=[*kind_of(cells[0]).keys, *MEASURED, *ERRORS])
 
 
-def table_of_runs(baselines_right, cells_right) -> pd.DataFrame:
-    """Every cell of several runs: is the change more than runs differ by chance?
+def _scored(runs, cells, clusters, metric):
+    """Column -> values: the change of a score in every cell, corrected for their number."""
+    before = np.stack([getattr(run.baseline.scores, metric) for run in runs])
+    changes = [change(_masked(runs, cell, metric) - before, clusters) for cell in cells]
+    p_values = [found.p_value for found in changes]
+    corrected = holm(p_values)
+    return {
+        "baseline": 100 * before.mean(),
+        "score": [100 * before.mean() + found.change for found in changes],
+        "change": [found.change for found in changes],
+        "low": [found.low for found in changes],
+        "high": [found.high for found in changes],
+        "p": p_values,
+        "p_holm": corrected,
+        "significant": corrected < LEVEL,
+        "error": [found.error for found in changes],
+    }
 
-    The runs answer the same questions, so their pairs may not be thrown together. Each run's
-    change is one observation: interval and p value are Student's, with one degree of freedom less
-    than there are runs. ``broken`` and ``mended`` are counted over all runs.
+
+def _masked(runs, cell, metric):
+    return np.stack([getattr(run.cells[cell].scores, metric) for run in runs])
+
+
+def _broken_and_mended(runs, cell):
+    before = np.stack([run.baseline.scores.exact for run in runs])
+    after = _masked(runs, cell, "exact")
+    return int((before > after).sum()), int((before < after).sum())
+
+
+# What the data could have found -----------------------------------------------------------------
+
+
+def smallest_change(errors, tests, freedom):
+    """The smallest change that is found in 80 of 100 samples, in points, after the correction.
+
+    It is that whose standard error fits into it t(1 - 0.05 / 2m) + t(0.8) times, for m tests: the
+    first step of Holm's correction.
 
     Args:
-        baselines_right: a list over runs; see table_of_run.
-        cells_right: a list over runs, two at least.
+        errors: standard errors of the cells' changes, in points; their median counts.
+        tests: how many cells are corrected for.
+        freedom: degrees of freedom.
 
     Returns:
-        as table_of_run.
+        float, points; nan if no cell changed anything.
     """
-    tables = [table_of_run(*pair) for pair in zip(baselines_right, cells_right)]
-    columns = {name: np.stack([table[name] for table in tables]) for name in MEASURED[:7]}
-    change, deviation = columns["change"].mean(0), columns["change"].std(0, ddof=1)
-    error, freedom = deviation / np.sqrt(len(tables)), len(tables) - 1
-    margin = student.ppf(0.975, freedom) * error
-    # Runs that agree to the last digit: no change is certain then, and so is any other.
-    ratio = np.divide(np.abs(change), error, out=np.full_like(error, np.inf), where=error > 0)
-    p_value = np.where(change == 0, 1.0, 2 * student.sf(ratio, freedom))
-    return _table(
-        cells_right[0],
-        baseline=columns["baseline"].mean(0),
-        score=columns["score"].mean(0),
-        change=change,
-        low=np.maximum(change - margin, -100),
-        high=np.minimum(change + margin, 100),
-        broken=columns["broken"].sum(0),
-        mended=columns["mended"].sum(0),
-        p_value=p_value,
-    )
-
-
-def _table(cells, p_value, **columns):
-    corrected = holm(p_value)
-    columns.update(p=p_value, p_holm=corrected, significant=corrected < LEVEL)
-    keys = kind_of(next(iter(cells))).keys
-    columns.update(zip(keys, zip(*map(key_of, cells))))
-    return pd.DataFrame(columns, columns=[*keys, *MEASURED])
+    errors = np.asarray(errors)[np.asarray(errors) > 0]
+    if not len(errors):
+        return np.nan
+    times = student.ppf(1 - LEVEL / 2 / tests, freedom) + student.ppf(0.8, freedom)
+    return float(times * np.median(errors))

@@ -45,6 +45,19 @@ MEASURED = (
     "p_holm",
     "significant",  # 1 if p_holm is below 0.05, else 0
 )
+# All above is of exact match.
+_MEASURED_BEFORE_F1 = MEASURED
+MEASURED += (
+    "mcnemar",  # McNemar's exact p, for comparison: it takes questions as independent
+    "baseline_f1",
+    "score_f1",
+    "change_f1",
+    "low_f1",
+    "high_f1",
+    "p_f1",
+    "p_holm_f1",
+    "significant_f1",
+)
 DECIMALS = 3
 
 # How many missing layers an error names, and how many layers a table may have.
@@ -120,11 +133,11 @@ _COLUMNS = {
     **dict.fromkeys(("layer", "last_layer"), _NUMBER._replace(kind=_NUMBER.kind % "layer")),
     "head": _NUMBER._replace(kind=_NUMBER.kind % "head"),
     "zone": _Column("one of the zones " + ", ".join(OFFERED_ZONES), _zone, str, is_key=True),
-    **dict.fromkeys(("baseline", "score", "exact", "f1"), _SCORE),
-    **dict.fromkeys(("change", "low", "high"), _POINTS),
+    **dict.fromkeys(("baseline", "score", "exact", "f1", "baseline_f1", "score_f1"), _SCORE),
+    **dict.fromkeys(("change", "low", "high", "change_f1", "low_f1", "high_f1"), _POINTS),
     **dict.fromkeys(("broken", "mended"), _COUNT),
-    **dict.fromkeys(("p", "p_holm"), _CHANCE),
-    "significant": _Column("1 or 0", _yes_or_no, _whole_text),
+    **dict.fromkeys(("p", "p_holm", "mcnemar", "p_f1", "p_holm_f1"), _CHANCE),
+    **dict.fromkeys(("significant", "significant_f1"), _Column("1 or 0", _yes_or_no, _whole_text)),
     **dict.fromkeys(OFFERED_ZONES, _SCORE._replace(write=format_score)),
 }
 
@@ -197,6 +210,8 @@ def _form_of(header):
     further = header[len(RESULTS) :]
     if header[: len(RESULTS)] == RESULTS and set(further) <= set(OFFERED_ZONES) - set(ZONES):
         return "results"
+    if header[-len(_MEASURED_BEFORE_F1) :] == _MEASURED_BEFORE_F1:  # of an older version
+        header += MEASURED[len(_MEASURED_BEFORE_F1) :]
     return next((form for form in _FORMS if _columns_of(form) == header), None)
 
 
@@ -417,7 +432,7 @@ def read_scores(path, what="results file") -> Scores:
 
 
 def write_significance(path, table, kind=MAP, what="significance file"):
-    """Writes a table as significance.table_of_run gives it.
+    """Writes a table as significance.table_of gives it.
 
     Raises:
         UserError: the file cannot be written.
@@ -429,7 +444,8 @@ def read_significance(path, kind=MAP, what="significance file") -> pd.DataFrame:
     """Reads a table that write_significance wrote.
 
     Returns:
-        DataFrame with the kind's keys and the columns MEASURED; ``significant`` is bool.
+        DataFrame with the kind's keys and the columns MEASURED; ``significant`` is bool. A table
+        that an older version wrote ends behind it.
 
     Raises:
         UserError: no such table; cells missing or repeated; several baselines.
@@ -449,12 +465,13 @@ def with_all_cells(table, cells):
     """A table of significance with a row for each cell: empty, but for the baseline, if missing.
 
     Args:
-        table: DataFrame as significance.table_of_run gives it.
+        table: DataFrame as significance.table_of gives it.
         cells: list of Cell, of the map.
     """
     keys = list(map(key_of, cells))
     whole = table.set_index(list(MAP.keys)).reindex(keys).reset_index()
-    return whole.assign(baseline=table["baseline"].iloc[0])
+    baselines = {name: table[name].iloc[0] for name in ("baseline", "baseline_f1")}
+    return whole.assign(**baselines)
 
 
 def _check_unique(table, keys, where):

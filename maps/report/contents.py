@@ -13,10 +13,11 @@ import numpy as np
 from common import files
 from common.command_line import UserError
 from common.progress import say
+from maps.clustered import UNITS, change, clusters_of
 from maps.predictions import Folder, read_answers
 from maps.report.grids import grids_of, name_of
 from maps.report.questions import QUESTION_WORDS, Question, as_shown, question_word
-from maps.significance import compare, holm
+from maps.significance import holm
 from spans import data_sets
 from zones.cells import BASELINE, NBEST, PREDICTIONS, file_name
 
@@ -184,7 +185,7 @@ def groups_of(questions: List[Question]):
     return [group for group in groups if group.members.any()], words
 
 
-def _numbers_of(group, baseline, cells, grids):
+def _numbers_of(group, baseline, cells, grids, clusters):
     """The numbers of a group: for each cell ``[broken, mended, low, high, p, p_holm]``, or None.
 
     Args:
@@ -192,22 +193,26 @@ def _numbers_of(group, baseline, cells, grids):
         baseline: Answers.
         cells: dict Cell -> Answers, of the cells that were decoded.
         grids: list of Grid; p values are corrected over the cells of each.
+        clusters: Clusters of all questions.
     """
-    before = baseline.scores.exact[group.members]
+    before, members = baseline.scores.exact[group.members], clusters.among(group.members)
     numbers = []
     for grid in grids:
         every_cell = list(_cells_in(grid))
         decoded = [cell for cell in every_cell if cell in cells]
-        pairs = [compare(before, cells[cell].scores.exact[group.members]) for cell in decoded]
-        corrected = holm([pair.p_value for pair in pairs])
-        rows = {cell: _numbers(*row) for cell, *row in zip(decoded, pairs, corrected)}
+        differences = [cells[cell].scores.exact[group.members] - before for cell in decoded]
+        changes = [change(difference[np.newaxis], members) for difference in differences]
+        corrected = holm([found.p_value for found in changes])
+        rows = {
+            cell: _numbers(*row) for cell, *row in zip(decoded, differences, changes, corrected)
+        }
         numbers += [rows.get(cell) for cell in every_cell]
     return numbers
 
 
-def _numbers(pair, corrected):
-    counts = [int(pair.broken), int(pair.mended)]
-    others = [pair.low, pair.high, pair.p_value, corrected]
+def _numbers(difference, found, corrected):
+    counts = [int((difference < 0).sum()), int((difference > 0).sum())]
+    others = [found.low, found.high, found.p_value, corrected]
     return [*counts, *(float("%.4g" % number) for number in others)]
 
 
@@ -257,6 +262,7 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
 
     changes, variants, num_right = _changes(baseline, cells, lists_of, development.question_ids)
     groups, words = groups_of(questions)
+    clusters = clusters_of(development, UNITS[0])
     is_right = baseline.scores.exact.astype(int)
     return {
         "title": title or "Attention zones on %s" % _stem(data_file),
@@ -269,7 +275,10 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
         "maps": [_as_drawn(grid, {c: place for place, c in enumerate(wanted)}) for grid in grids],
         "missing": [file_name(PREDICTIONS, cell) for cell in wanted if cell not in cells],
         "groups": [
-            {**_as_counts(group, is_right), "numbers": _numbers_of(group, baseline, cells, grids)}
+            {
+                **_as_counts(group, is_right),
+                "numbers": _numbers_of(group, baseline, cells, grids, clusters),
+            }
             for group in groups
         ],
         "cells": [

@@ -40,7 +40,7 @@ function showNumbers(group, cell, numbers) {
     ["Change in exact match", signed(change, 2) + " points", interval],
     ["Exact match", scores, "of " + counted(group.size, "question", "questions")],
     ["Questions", broken.toLocaleString("en") + " broken", mended.toLocaleString("en") + " mended"],
-    ["McNemar's exact test", numbers.sure ? "significant" : "not significant", tested + ", by Holm"],
+    ["Test, clustered by passage", numbers.sure ? "significant" : "not significant", tested + ", by Holm"],
   ];
   const shown = element("dl", "numbers");
   for (const [name, value, small] of entries) {

@@ -16,7 +16,6 @@ from markupsafe import Markup
 from common import files
 from maps import figure
 from maps.report.questions import OTHER_WORD, QUESTION_WORDS
-from maps.significance import INTERVAL
 from zones.masks import EFFECTS
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -53,7 +52,6 @@ def render(contents):
         data=Markup(_json_in_html(_with_colours(contents))),
         maps=_maps(contents),
         readings=EFFECTS,
-        interval=INTERVAL,
         words=[word for word in QUESTION_WORDS if word != OTHER_WORD],
         bar=["v%d" % step for step in range(0, len(_colours()), 2)],
         ticks=[signed(value, 0) for value in range(int(_LOWEST), int(_HIGHEST) + 1, 2)],

@@ -214,7 +214,7 @@ def test_a_partly_decoded_folder(folder, capsys):
         "3,12.5,25,37.5,,",
     ]
     significance = folder.parent / "results_significance.csv"
-    assert "2,q2,50.000" + "," * 9 in significance.read_text().splitlines()
+    assert "2,q2,50.000" + "," * 11 + "50.000" + "," * 7 in significance.read_text().splitlines()
     figure = str(folder.parent / "map.svg")
     visualize_att_zone.main([str(table), str(significance), figure, "--annot"])
     svg = (folder.parent / "map.svg").read_text()

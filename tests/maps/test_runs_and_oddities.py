@@ -46,15 +46,17 @@ def test_significance_of_one_run(root, capsys):
     assert "Baseline 75; " in capsys.readouterr().out
     text = (root / "results_significance.csv").read_text().splitlines()
     assert text[0] == (
-        "layer,zone,baseline,score,change,low,high,broken,mended,p,p_holm,significant"
+        "layer,zone,baseline,score,change,low,high,broken,mended,p,p_holm,significant,mcnemar,"
+        "baseline_f1,score_f1,change_f1,low_f1,high_f1,p_f1,p_holm_f1,significant_f1"
     )
-    # One broken: p = 2 / 2; Holm's leaves 1.
-    assert text[1].startswith("1,all,75.000,72.500,-2.500,") and text[1].endswith(",1,0,1,1,0")
+    assert text[1].startswith("1,all,75.000,72.500,-2.500,")
     table = read_significance(str(root / "results_significance.csv"))
     assert list(table["zone"]) == list(ZONES) * LAYERS
     row = table.iloc[4]  # layer 1, p2: 21 broken
     assert (row.broken, row.mended, row.change) == (21, 0, -52.5)
-    assert row.p == pytest.approx(2 / 2**21, rel=1e-5) and row.significant
+    assert row.mcnemar == pytest.approx(2 / 2**21, rel=1e-5) and row.significant
+    # Each answer is right or wrong, so that F1 is the same.
+    assert (row.change_f1, row.low_f1, row.p_f1) == (row.change, row.low, row.p)
     assert (table["low"] <= table["change"]).all() and (table["change"] <= table["high"]).all()
 
 
@@ -92,11 +94,34 @@ def test_several_runs(root, capsys):
     assert long[0] == "run,layer,zone,exact,f1" and len(long) == 1 + 3 * LAYERS * len(ZONES)
     assert long[1] == "%s,1,all,72.500,72.500" % (root / "a")
     table = read_significance(str(root / "results_significance.csv"))
-    # Changes -2.5, -5, -12.5: mean -6.667, and Student's 4.303 for two degrees of freedom.
-    margin = 4.302653 * statistics.stdev([-2.5, -5, -12.5]) / 3**0.5
+    # Changes -2.5, -5, -12.5: mean -6.667.
     assert table["change"][0] == pytest.approx(-6.667, abs=1e-3)
-    assert table["high"][0] == pytest.approx(-20 / 3 + margin, abs=1e-3)
-    assert table["broken"][0] == 1 + 2 + 5
+    assert table["low"][0] < -12.5 and table["high"][0] > 0  # runs differ much
+    assert table["broken"][0] == 1 + 2 + 5 and table["mcnemar"].isna().all()
+
+
+def test_clusters(root, capsys):
+    found = {}
+    for unit in ("question", "passage", "article"):
+        baseline = str(root / "a" / "predictions.json")
+        get_results.main(argv(root, "--baseline", baseline, "--cluster", unit))
+        out, err = capsys.readouterr()
+        assert "t test clustered by " + unit in out
+        few = "dev.json has 4 articles; intervals from so few are not to be trusted"
+        assert (few in err) == (unit == "article")
+        row = read_significance(str(root / "results_significance.csv")).iloc[0]
+        found[unit] = row.high - row.low
+    # What is broken in a row is alike within passages, and more so within articles.
+    assert found["question"] < found["passage"] < found["article"]
+
+
+def test_what_the_data_could_have_found(root, capsys):
+    baseline = str(root / "a" / "predictions.json")
+    get_results.main(argv(root, "--baseline", baseline, "--bootstrap", "500", "--use-f1"))
+    out = capsys.readouterr().out
+    assert "With 40 questions of 20 passages, a change of " in out
+    assert "samples (after the correction for 10 cells); for one of 1 point it takes about" in out
+    assert "A clustered bootstrap (500 draws, seed 1) has the same ends of intervals" in out
 
 
 def test_runs_of_different_layers_are_refused(root, capsys):
@@ -123,7 +148,7 @@ def test_a_cell_that_one_run_lacks(root, capsys):
         ("aa", [], "is named twice"),
         ("ab", ["--baseline", "some/predictions.json"], "a baseline of its own"),
         ("a", ["--baseline", "none.json"], "none.json"),
-        ("a", ["--baseline", "none.json", "--use-f1"], "leave out --use-f1"),
+        ("a", ["--cluster", "book"], "--cluster"),
     ],
 )
 def test_refused_command_lines(root, capsys, runs, more, part):

@@ -90,6 +90,10 @@ def test_the_metric_of_a_table_cannot_be_another(root, capsys):
     line = refusal(capsys, visualize_att_zone.main, *argv, "--metric", "exact")
     assert "holds F1, as %s says" % (root / "results.json") in line
     argv = [root / "results.csv", root / "em_significance.csv", root / "map.pdf"]
+    path = root / "em_significance.csv"
+    lines = path.read_text().splitlines()
+    # As an older version wrote it.
+    path.write_text("\n".join(",".join(line.split(",")[:12]) for line in lines) + "\n")
     assert "compares exact match" in refusal(capsys, visualize_att_zone.main, *argv)
     argv = [root / "em.csv", 75, root / "map.pdf", "--side-by-side", root / "results.csv"]
     line = refusal(capsys, visualize_att_zone.main, *argv, "--other-baseline", 80)
@@ -175,13 +179,33 @@ def test_without_the_runs_baselines_it_is_that_of_the_score(root, capsys):
     assert "\N{PLUS-MINUS SIGN} standard deviation of the score over the runs" in texts
 
 
+def footnote(root, capsys):
+    texts, _ = draw(root, capsys, "results.csv", "results_significance.csv")
+    (note,) = (text for text in texts if "not significant" in text)
+    return note.partition("(")[2]
+
+
 def test_the_footnote_names_the_test_that_was_made(root, capsys):
     collect(root, "abc", "--baseline", "predictions.json")
-    texts, _ = draw(root, capsys, "results.csv", "results_significance.csv")
-    assert any("not significant (Student's t test over the runs" in text for text in texts)
-    collect(root, "a", "--baseline", root / "a" / "predictions.json")
-    texts, _ = draw(root, capsys, "results.csv", "results_significance.csv")
-    assert any("not significant (McNemar's exact test" in text for text in texts)
+    assert footnote(root, capsys).startswith("t test clustered by passage and run, Holm's")
+    collect(root, "a", "--baseline", root / "a" / "predictions.json", "--cluster", "article")
+    assert footnote(root, capsys).startswith("t test clustered by article, Holm's")
+    # Tables that an older version wrote.
+    path = root / "results_significance.csv"
+    rows = [line.split(",")[:13] for line in path.read_text().splitlines()]
+    rows[1:] = [[*row[:9], row[12], *row[10:12]] for row in rows[1:]]
+    path.write_text("\n".join(",".join(row[:12]) for row in rows) + "\n")
+    assert footnote(root, capsys).startswith("McNemar's exact test")
+    rows[1:] = [[*row[:9], "0.123", *row[10:12]] for row in rows[1:]]
+    path.write_text("\n".join(",".join(row[:12]) for row in rows) + "\n")
+    assert footnote(root, capsys).startswith("Student's t test over the runs")
+
+
+def test_f1_has_dots_of_its_own(root, capsys):
+    collect(root, "a", "--use-f1", "--baseline", root / "a" / "predictions.json")
+    texts, err = draw(root, capsys, "results.csv", "results_significance.csv")
+    assert "F1 minus baseline (points)" in texts and err == ""
+    assert any("not significant" in text for text in texts)
 
 
 def test_a_deviation_that_is_older_than_its_table(root, capsys):

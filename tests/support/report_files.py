@@ -1,9 +1,11 @@
 """A folder of predictions for the tests of the report, of which every number is easily counted."""
 
 import json
-import math
 import random
 
+import numpy as np
+
+from maps.clustered import Clusters, change
 from zones.cells import BASELINE, NBEST, PREDICTIONS, cells_of, file_name
 
 NUM_LAYERS = 3
@@ -20,10 +22,6 @@ ASKED = {
     "Name the owner of %s.": "other",
 }
 _WORDS = "amber basalt copper dolomite emerald feldspar garnet hematite iolite jasper".split()
-
-
-def _choose(count, number):
-    return math.factorial(count) // math.factorial(number) // math.factorial(count - number)
 
 
 class Folder:
@@ -114,14 +112,13 @@ class Folder:
         return [k for k in keys if self.is_right(cell, k) and not self.is_right(BASELINE, k)]
 
     def p_values(self, keys):
-        """Cell -> (McNemar's exact p, the same corrected by Holm), over these questions."""
+        """Cell -> (p, clustered by passage; the same corrected by Holm), over these questions."""
+        clusters = Clusters([key.split("-")[0] for key in keys])
         plain = {}
         for cell in CELLS:
-            broken, mended = len(self.broken(cell, keys)), len(self.mended(cell, keys))
-            count, fewer = broken + mended, min(broken, mended)
-            # Twice the chance of so few among as many tosses of a coin.
-            tail = sum(_choose(count, number) for number in range(fewer + 1)) / 2**count
-            plain[cell] = min(1.0, 2 * tail)
+            after = np.array([self.is_right(cell, key) for key in keys], float)
+            before = np.array([self.is_right(BASELINE, key) for key in keys], float)
+            plain[cell] = change((after - before)[np.newaxis], clusters).p_value
         corrected, least = {}, 0.0
         for rank, cell in enumerate(sorted(CELLS, key=plain.get)):
             least = max(least, min(1.0, (len(CELLS) - rank) * plain[cell]))
