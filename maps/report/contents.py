@@ -5,6 +5,7 @@ baseline's. So 10,570 questions and sixty cells stay a few megabytes.
 """
 
 import datetime
+import functools
 import os
 from typing import Dict, List, NamedTuple
 
@@ -253,13 +254,7 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
     wanted = [cell for grid in grids for cell in _cells_in(grid)]
     present = [cell for cell in wanted if cell in folder.cells]
     cells = {cell: read_answers(folder.file(cell), development) for cell in present}
-
-    def lists_of(cell):
-        if cell == BASELINE:
-            home = files.directory_of(baseline_file)
-            return _nbest_lists(files.join(home, file_name(NBEST, BASELINE)), is_large=False)
-        return _nbest_lists(folder.file(cell, NBEST), is_large=True)
-
+    lists_of = functools.partial(_nbest_of_cell, folder, baseline_file)
     changes, variants, num_right = _changes(baseline, cells, lists_of, development.question_ids)
     groups, words = groups_of(questions)
     clusters = clusters_of(development, UNITS[0])
@@ -315,6 +310,14 @@ def _as_columns(questions):
         "passage": np.diff([question.passage for question in questions], prepend=0).tolist(),
         "golds": [[list(gold) for gold in question.golds] for question in questions],
     }
+
+
+def _nbest_of_cell(folder, baseline_file, cell):
+    """The n-best lists of a cell, or None; the baseline's stand beside its predictions."""
+    if cell == BASELINE:
+        home = files.directory_of(baseline_file)
+        return _nbest_lists(files.join(home, file_name(NBEST, BASELINE)), is_large=False)
+    return _nbest_lists(folder.file(cell, NBEST), is_large=True)
 
 
 def _nbest_lists(path, is_large):
