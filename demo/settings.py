@@ -87,7 +87,7 @@ class DemoSettings:
 # Enough to see that every step works, far too little to learn to read.
 QUICK = {
     "train_passages": 32,
-    "dev_passages": 4,
+    "dev_passages": 10,
     "num_hidden_layers": 2,
     "num_train_epochs": 1.0,
 }

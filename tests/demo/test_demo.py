@@ -245,7 +245,7 @@ def test_every_step_works(tmp_path):
     assert sorted(cells) == [(n, z) for n in (1, 2) for z in ("all", "p2", "p2q", "q2", "q2p")]
     answers = list((tmp_path / "prediction").glob("predictions_layer*.json"))
     assert len(answers) == 2 * 5
-    assert {len(json.loads(path.read_text())) for path in answers} == {4 * 5}
+    assert {len(json.loads(path.read_text())) for path in answers} == {10 * 5}
     with open(str(tmp_path / "results_significance.csv")) as stream:
         assert {float(row["baseline"]) for row in csv.DictReader(stream)} == {round(baseline, 3)}
     assert (tmp_path / "heatmap.pdf").read_bytes().startswith(b"%PDF")
