@@ -24,6 +24,7 @@ def test_training_then_decoding_writes_an_answer_for_every_question(small_files,
     assert not (out / "null_odds.json").exists()
 
 
+@pytest.mark.slow
 def test_two_runs_with_one_seed_give_the_same_predictions_and_another_seed_does_not(
     small_files, tmp_path
 ):

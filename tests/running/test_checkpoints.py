@@ -235,6 +235,7 @@ def test_training_goes_on_from_the_newest_checkpoint(name, model, small_files, g
     np.testing.assert_array_equal(weights_of(model / "model.ckpt-18"), gone_on[step])
 
 
+@pytest.mark.slow
 def test_nothing_is_trained_from_scratch_beside_what_is_left_of_checkpoints(
     model, small_files, capsys
 ):
@@ -246,6 +247,7 @@ def test_nothing_is_trained_from_scratch_beside_what_is_left_of_checkpoints(
     assert sorted(path.name for path in model.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_a_training_that_was_stopped_at_once_begins_again(model, small_files, tmp_path, capsys):
     """TensorFlow saves before the first step, too."""
     new = tmp_path / "new"
@@ -341,6 +343,7 @@ PREFIXES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", sorted(PREFIXES))
 def test_training_starts_from_a_model_that_was_part_of_another(
     prefix, model, small_files, two_questions, tmp_path, capsys

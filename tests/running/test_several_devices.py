@@ -15,6 +15,8 @@ import tensorflow.compat.v1 as tf
 from running import machines
 from tests.support import small
 
+pytestmark = pytest.mark.slow
+
 DEVICES = ["/cpu:0", "/cpu:1"]
 
 

@@ -15,6 +15,8 @@ from zones import sweep
 from zones.cells import BASELINE, Cell, cells_of
 from zones.reader import Reader
 
+pytestmark = pytest.mark.slow
+
 tf.disable_v2_behavior()
 
 # Small: XLA compiles a graph of BERT's size for minutes.

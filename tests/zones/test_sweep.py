@@ -203,13 +203,13 @@ def test_changed_code_decodes_again_and_a_changed_comment_does_not(
 ):
     sweep = dict(do_sweep=True, prediction_dir=tmp_path)
     small.run(small_files, small_model, **sweep)
-    read_text = files.read_text
+    read_bytes = files.read_bytes
 
     def edited(path, *more):
-        text = read_text(path, *more)
-        return text + line + "\n" if str(path).endswith("modeling.py") else text
+        content = read_bytes(path, *more)
+        return content + line.encode() + b"\n" if str(path).endswith("modeling.py") else content
 
-    monkeypatch.setattr(files, "read_text", edited)
+    monkeypatch.setattr(files, "read_bytes", edited)
     capsys.readouterr()
     small.run(small_files, small_model, **sweep)
     assert expected in capsys.readouterr().err
@@ -240,6 +240,7 @@ def start_sweep(small_files, small_model, folder, **more):
     return subprocess.Popen(command, stderr=subprocess.PIPE, universal_newlines=True)
 
 
+@pytest.mark.slow
 def test_a_sweep_killed_in_earnest_goes_on_and_ends_byte_identical(
     small_files, small_model, tmp_path
 ):
@@ -267,6 +268,7 @@ def test_a_sweep_killed_in_earnest_goes_on_and_ends_byte_identical(
     assert not list(killed.rglob("windows-*.npz"))
 
 
+@pytest.mark.slow
 def test_zones_side_by_side_give_what_one_sweep_gives(small_files, small_model, tmp_path):
     """As the tasks of a cluster do, each with a zone of its own and all with one folder."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
