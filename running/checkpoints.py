@@ -43,7 +43,7 @@ _PRETRAINING_PARTS = (
     "generator_predictions/",
 )
 # A larger weight makes infinities as soon as it is squared.
-_LARGEST_WEIGHT = float(np.sqrt(np.finfo(np.float32).max))
+LARGEST_WEIGHT = float(np.sqrt(np.finfo(np.float32).max))
 
 
 # Which one a folder holds -----------------------------------------------------------------------
@@ -267,7 +267,7 @@ def _check_shapes(expected, stored, path, what):
 def is_sound(array):
     """Whether a model can reckon with the numbers of an array."""
     with np.errstate(invalid="ignore"):
-        return bool(np.all(np.abs(array) <= _LARGEST_WEIGHT))
+        return bool(np.all(np.abs(array) <= LARGEST_WEIGHT))
 
 
 def check_sound(path, names, what):
@@ -286,7 +286,7 @@ def check_sound(path, names, what):
             raise UserError(
                 "%s: in %s, %s holds numbers that cannot be weights (NaN, infinite or beyond "
                 "%.0e); its training failed: take an earlier checkpoint, or train again with a "
-                "lower --learning_rate" % (what, path, name, _LARGEST_WEIGHT)
+                "lower --learning_rate" % (what, path, name, LARGEST_WEIGHT)
             )
 
 

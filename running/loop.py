@@ -25,7 +25,7 @@ from tensorflow.python.distribute import distribute_coordinator
 from common import files, quiet
 from common.command_line import UserError
 from common.progress import say
-from running import machines
+from running import checkpoints, machines
 
 _CHECKPOINT, _INDEX = "model.ckpt", ".index"
 _KEPT_CHECKPOINTS = 3
@@ -241,7 +241,7 @@ def _train(training, strategy, machine):
                 place,
                 save_steps=training.save_every,
                 scaffold=scaffold,
-                listeners=[_FiniteWeights()],
+                listeners=[_SoundWeights()],
             ),
             tf.train.SummarySaverHook(
                 save_steps=_STEPS_BETWEEN_SUMMARIES, output_dir=place, scaffold=scaffold
@@ -317,24 +317,25 @@ class _StopHook(tf.train.SessionRunHook):
             run_context.request_stop()
 
 
-class _FiniteWeights(tf.train.CheckpointSaverListener):
-    """Refuses to save weights that are no numbers."""
+class _SoundWeights(tf.train.CheckpointSaverListener):
+    """Refuses to save weights that nobody could decode with."""
 
     def begin(self):
-        self._finite = tf.reduce_all(
-            [tf.reduce_all(tf.math.is_finite(v)) for v in tf.trainable_variables()]
+        most = checkpoints.LARGEST_WEIGHT
+        self._sound = tf.reduce_all(
+            [tf.reduce_all(tf.abs(variable) <= most) for variable in tf.trainable_variables()]
         )
 
     def before_save(self, session, global_step_value):
-        if not session.run(self._finite):
+        if not session.run(self._sound):
             raise lost_at(global_step_value)
 
 
 def lost_at(step):
     """The UserError for a training that has come to weights or a loss that are no numbers."""
     return UserError(
-        "--learning_rate: at step %d the model is no longer made of numbers (NaN); train anew with "
-        "a lower rate, or go on from the last checkpoint with it" % step
+        "--learning_rate: at step %d weights or loss are NaN, or beyond all measure; lower the "
+        "rate and train anew (--overwrite=True, or another --output_dir)" % step
     )
 
 
