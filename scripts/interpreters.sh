@@ -183,6 +183,10 @@ explain_none() { # says what was found and what to do, and ends
         if type -P dnf >/dev/null; then say "    sudo dnf install -y python$best"; fi
         if type -P brew >/dev/null; then say "    brew install python@$best"; fi
         if type -P pyenv >/dev/null; then say "    pyenv install $best"; fi
+        if [ "$RUNTIME" != 1.15 ] && ! can_be_fetched; then
+            say "    sudo apt-get install -y python3-pip, or pip or uv in another way; then $COMMAND" \
+                "FETCH_PYTHON=1"
+        fi
         say "If there is one that was not found: $COMMAND PYTHON=/path/to/python"
     } >&2
     if can_be_fetched; then

@@ -144,8 +144,9 @@ def test_only_ways_that_this_machine_has_are_named(machine):
     assert "    sudo apt-get install -y python3.12-venv\n" in refused.stderr
     assert "    brew install python@3.13\n" in refused.stderr
     assert "dnf" not in refused.stderr and "pyenv install" not in refused.stderr
-    # Without any Python there is nothing to fetch uv with.
-    assert "FETCH_PYTHON" not in refused.stderr
+    # Without any Python there is nothing yet to fetch uv with.
+    assert "python3-pip, or pip or uv in another way; then" in refused.stderr
+    assert "FETCH_PYTHON" not in refused.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
