@@ -38,6 +38,7 @@ from zones.masks import PASSAGE, ZONES
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SIZES = {
     "base": {},
+    "half": dict(num_hidden_layers=6),
     "small": dict(
         num_hidden_layers=4, hidden_size=512, num_attention_heads=8, intermediate_size=2048
     ),

@@ -48,7 +48,7 @@ def _specs(is_training):
 
 
 # What the model reads of a window.
-_READ = tuple(spec.name for spec in _specs(is_training=False)) + (INPUT_MASK,)
+READ = tuple(spec.name for spec in _specs(is_training=False)) + (INPUT_MASK,)
 
 
 def write_records(path, windows, is_training):
@@ -127,13 +127,13 @@ def placeholders(batch_size, max_seq_length):
         max_seq_length: T.
     """
     shape = [1 if batch_size == 1 else None, max_seq_length]
-    return {name: tf.placeholder(tf.int32, shape, name) for name in _READ}
+    return {name: tf.placeholder(tf.int32, shape, name) for name in READ}
 
 
 def padded(windows, max_seq_length):
     """Windows as the model reads them: a dict of int32 arrays ``[windows, max_seq_length]``."""
     shape = (len(windows), max_seq_length)
-    arrays = {name: np.zeros(shape, np.int32) for name in _READ}
+    arrays = {name: np.zeros(shape, np.int32) for name in READ}
     for row, window in enumerate(windows):
         length = len(window.input_ids)
         arrays[INPUT_MASK][row, :length] = 1

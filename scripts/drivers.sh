@@ -112,7 +112,7 @@ choose_data_set() {
             if [ "$VERSION_2" = True ]; then version=2.0; fi
             DATA_DIR=${SQUAD_DIR:-${HERE}squad}
             TRAIN_NAME=train-v$version.json PREDICT_NAME=dev-v$version.json
-            BERT_NAME=cased_L-12_H-768_A-12
+            BERT_NAME=cased_L-12_H-768_A-12 CASE=False
             SUFFIX=""
             TO_FETCH="fetch it with: bash ${HERE}download_squad.sh"
             ;;
@@ -120,7 +120,7 @@ choose_data_set() {
             VERSION_2=False
             DATA_DIR=${CMRC_DIR:-${HERE}cmrc2018}
             TRAIN_NAME=cmrc2018_train.json PREDICT_NAME=cmrc2018_dev.json
-            BERT_NAME=chinese_L-12_H-768_A-12
+            BERT_NAME=chinese_L-12_H-768_A-12 CASE=True
             SUFFIX=_cmrc2018
             TO_FETCH="fetch it with: bash ${HERE}download_squad.sh cmrc2018"
             ;;
@@ -129,8 +129,7 @@ choose_data_set() {
 
 # Checks the variables of both scripts and fills the empty ones.
 choose_places() {
-    boolean USE_TPU DO_LOWER_CASE
-    place BERT_DIR "bert/$BERT_NAME"
+    boolean USE_TPU
     case $SEED in *[!0-9]*) fail "SEED is '$SEED'; give a whole number, such as SEED=1" ;; esac
     # A run whose seed the user chose has places of its own, so that several runs stand side by side.
     RUN=${SEED:+_seed$SEED}
@@ -141,11 +140,41 @@ choose_places() {
     PREDICT_FILE=${PREDICT_FILE:-$DATA_DIR/$PREDICT_NAME}
 }
 
+# choose_model HINT: finds the model's configuration and tokenizer.
+choose_model() {
+    place BERT_DIR "bert/$BERT_NAME"
+    VOCABULARY=vocab.txt
+    if [ -f "$BERT_DIR/tokenizer.json" ]; then VOCABULARY=tokenizer.json DO_LOWER_CASE=""; fi
+    local file
+    for file in "$VOCABULARY" bert_config.json; do
+        require_file "$BERT_DIR/$file" "$1"
+    done
+}
+
+# Whether the folder of the reader says by itself what it is; BERT_DIR may say it still.
+describes_itself() {
+    [ -z "$BERT_DIR" ] && [ -f "$MODEL_OUTPUT_DIR/reader.json" ]
+}
+
+# leave_to_reader NAME VALUE...: empties each variable that nobody set, having the protocol's value.
+leave_to_reader() {
+    while [ $# -gt 0 ]; do
+        if ! printenv "$1" >/dev/null && [ "${!1}" = "$2" ]; then printf -v "$1" ""; fi
+        shift 2
+    done
+}
+
 # Fills FLAGS with what training and decoding have in common.
 common_flags() {
-    FLAGS=(
-        "--vocab_file=$BERT_DIR/vocab.txt"
-        "--bert_config_file=$BERT_DIR/bert_config.json"
+    FLAGS=()
+    if [ -n "$BERT_DIR" ]; then
+        FLAGS+=(
+            "--vocab_file=$BERT_DIR/$VOCABULARY"
+            "--bert_config_file=$BERT_DIR/bert_config.json"
+        )
+    fi
+    if [ -n "$DO_LOWER_CASE" ]; then boolean DO_LOWER_CASE; fi
+    FLAGS+=(
         "--version_2_with_negative=$VERSION_2"
         "--output_dir=$MODEL_OUTPUT_DIR"
     )
@@ -199,9 +228,9 @@ train() {
     for file in "$TRAIN_FILE" "$PREDICT_FILE"; do
         require_file "$file" "$TO_FETCH"
     done
-    for file in vocab.txt bert_config.json bert_model.ckpt.index; do
-        require_file "$BERT_DIR/$file" "$TO_FETCH, or set BERT_DIR to a folder that has it"
-    done
+    choose_model "$TO_FETCH, or set BERT_DIR to a folder that has it"
+    require_file "$BERT_DIR/bert_model.ckpt.index" \
+        "$TO_FETCH, or set BERT_DIR to a folder that has it"
     choose_python tensorflow
 
     common_flags
@@ -222,7 +251,7 @@ END
 
 # decode DATA_SET [ZONE...] [-- FLAG...]
 decode() {
-    local data_set=$1 zones="" file results
+    local data_set=$1 zones="" results
     shift
     while [ $# -gt 0 ]; do
         case $1 in
@@ -236,9 +265,11 @@ decode() {
     choose_places
     place PREDICTION_DIR "prediction$SUFFIX$RUN"
     require_file "$PREDICT_FILE" "$TO_FETCH"
-    for file in vocab.txt bert_config.json; do
-        require_file "$BERT_DIR/$file" "set BERT_DIR to what train_$DATASET.sh had"
-    done
+    if describes_itself; then
+        leave_to_reader DO_LOWER_CASE "$CASE" MAX_SEQ_LENGTH 512 DOC_STRIDE 128
+    else
+        choose_model "set BERT_DIR to what train_$DATASET.sh had"
+    fi
     case $MODEL_OUTPUT_DIR in
         gs://*) ;;
         *) [ -d "$MODEL_OUTPUT_DIR" ] || fail "there is no trained reader in $MODEL_OUTPUT_DIR; make it" \

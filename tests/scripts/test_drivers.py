@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -383,3 +384,25 @@ def test_decoding_on_a_tpu_writes_to_a_bucket(project):
 def test_flags_before_the_dashes(project):
     line = refusal(project.run("decode_squad.sh", "q2", "--overwrite=True"))
     assert "-- --overwrite=True" in line
+
+
+def test_a_reader_that_describes_itself_is_told_only_what_the_user_sets(project):
+    touch(project.root / "my-reader" / "reader.json")
+    shutil.rmtree(str(project.root / "bert"))
+    run = project.run("decode_squad.sh", MODEL_OUTPUT_DIR="my-reader", DOC_STRIDE="64")
+    assert run.returncode == 0, run.stderr
+    flags = project.flags()
+    assert (flags["output_dir"], flags["doc_stride"]) == ("my-reader", "64")
+    for name in ("vocab_file", "bert_config_file", "do_lower_case", "max_seq_length"):
+        assert name not in flags
+
+
+def test_a_tokenizer_of_the_hub_is_named_and_no_case(project):
+    bert = project.root / "converted"
+    touch(
+        *(bert / name for name in ("tokenizer.json", "bert_config.json", "bert_model.ckpt.index"))
+    )
+    run = project.run("train_squad.sh", BERT_DIR="converted")
+    assert run.returncode == 0, run.stderr
+    assert project.flags()["vocab_file"] == "converted/tokenizer.json"
+    assert "do_lower_case" not in project.flags()
