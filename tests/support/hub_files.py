@@ -85,3 +85,43 @@ def rewrite(source, change):
     tensors = safetensors.numpy.load(path.read_bytes())
     change(tensors)
     path.write_bytes(safetensors.numpy.save(tensors))
+
+
+def library_tokenizer(size):
+    """A ``tokenizer.json`` of byte-level BPE with this many pieces, as a dict."""
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    letters = [chr(code) for code in range(ord("!"), ord("~") + 1)] + ["\u0120"]
+    pieces = (special + letters + ["\u0120" + letter for letter in "abcdefghijkl"])[:size]
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+    shared = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            dict(shared, id=number, content=piece, special=True)
+            for number, piece in enumerate(special)
+        ],
+        "normalizer": None,
+        "pre_tokenizer": dict(byte_level, use_regex=True),
+        "post_processor": {
+            "type": "RobertaProcessing",
+            "sep": ["</s>", 2],
+            "cls": ["<s>", 0],
+            "trim_offsets": True,
+            "add_prefix_space": False,
+        },
+        "decoder": dict(byte_level, use_regex=True),
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": "<unk>",
+            "continuing_subword_prefix": "",
+            "end_of_word_suffix": "",
+            "fuse_unk": False,
+            "vocab": {piece: number for number, piece in enumerate(pieces)},
+            "merges": [
+                "\u0120 " + piece[1] for piece in pieces if piece[0] == "\u0120" and piece[1:]
+            ],
+        },
+    }
