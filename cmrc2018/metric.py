@@ -166,8 +166,8 @@ def evaluation(development, predictions, source, log):
 def _summary(scores, num_skipped):
     total = len(scores.exact)
     # Added up one by one in the data's order: numpy's sum may differ in the last digit.
-    f1 = 100.0 * sum(scores.f1.tolist()) / total
-    exact = 100.0 * sum(scores.exact.tolist()) / total
+    f1 = 100.0 * squad.metric.plain_sum(scores.f1.tolist()) / total
+    exact = 100.0 * squad.metric.plain_sum(scores.exact.tolist()) / total
     return {
         "AVERAGE": round((exact + f1) / 2, _DECIMALS),
         "F1": round(f1, _DECIMALS),

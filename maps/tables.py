@@ -27,6 +27,7 @@ from common import files
 from common.command_line import UserError
 from maps.kinds import KINDS, MAP, key_of, zone_order
 from maps.predictions import named, run_name
+from squad.metric import plain_sum
 from zones.masks import OFFERED_ZONES, ZONES
 
 RESULTS = ("layer",) + ZONES
@@ -274,7 +275,7 @@ def percent(values):
     They are added up one by one in the data's order, as the official tool does: numpy's sum goes
     pairwise and may differ in the last digit.
     """
-    return 100.0 * sum(values.tolist()) / len(values)
+    return 100.0 * plain_sum(values.tolist()) / len(values)
 
 
 def scores_of(runs, kind, cells) -> pd.DataFrame:

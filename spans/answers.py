@@ -17,6 +17,7 @@ from typing import Dict, List, NamedTuple, Optional
 
 import numpy as np
 
+from squad.metric import plain_sum
 from zones.masks import PASSAGE
 
 # Windows whose pairs are looked at in one go: 20 x 20 sums of 1,024 windows are 3 MiB.
@@ -288,7 +289,7 @@ def _described(entries):
     scores = [entry.start_logit + entry.end_logit for entry in entries]
     highest = max(scores)
     weights = [math.exp(score - highest) for score in scores]
-    total = sum(weights)
+    total = plain_sum(weights)
     return [
         {
             "text": entry.text,

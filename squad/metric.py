@@ -10,8 +10,10 @@ so that the sixty prediction files of a map take seconds.
 """
 
 import collections
+import functools
 import json
 import math
+import operator
 import re
 import string
 from typing import List, NamedTuple
@@ -206,6 +208,15 @@ def _counted(ids, total):
 # Scores of a data set ---------------------------------------------------------------------------
 
 
+def plain_sum(values):
+    """The sum of floats, added one after another, to the last digit the same on every Python.
+
+    From 3.12 on, Python's own sum() keeps what rounding loses, and the official scripts' figures,
+    made on older ones, then differ in the last digit.
+    """
+    return functools.reduce(operator.add, values, 0.0)
+
+
 def summary(scores, has_answer):
     """The metric in percent, as the official tool names it.
 
@@ -229,8 +240,8 @@ def _means(scores, chosen, prefix):
     # pairwise and may differ in the last digit.
     total = int(chosen.sum())
     return {
-        prefix + "exact": 100.0 * sum(scores.exact[chosen].tolist()) / total,
-        prefix + "f1": 100.0 * sum(scores.f1[chosen].tolist()) / total,
+        prefix + "exact": 100.0 * plain_sum(scores.exact[chosen].tolist()) / total,
+        prefix + "f1": 100.0 * plain_sum(scores.f1[chosen].tolist()) / total,
         prefix + "total": total,
     }
 

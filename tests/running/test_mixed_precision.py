@@ -140,6 +140,7 @@ def test_a_gpu_decodes_in_float16_but_does_not_train_in_it(refused, monkeypatch)
     assert config.graph_options.rewrite_options.auto_mixed_precision == 1
 
 
+@pytest.mark.skipif(not hasattr(tf, "estimator"), reason="this TensorFlow drives no TPU")
 def test_a_tpu_does_without(refused):
     assert "TPU" in refused(use_tpu=True, tpu_name="t", output_dir="gs://bucket/model")
 
