@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+import tensorflow.compat.v1 as tf
 
 from tests.support import small
 from zones.cells import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell, file_name
@@ -292,8 +293,6 @@ def test_a_checkpoint_of_another_shape_is_named_with_its_variable(
 
 
 def test_a_checkpoint_without_an_encoder_is_refused(small_files, tmp_path, capsys):
-    import tensorflow.compat.v1 as tf
-
     with tf.Graph().as_default(), tf.Session() as session:
         tf.get_variable("other/model", [3])
         session.run(tf.global_variables_initializer())
