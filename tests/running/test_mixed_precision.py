@@ -82,6 +82,7 @@ def test_rows_whose_every_key_is_masked_keep_their_raw_scores(bfloat16):
         assert np.abs(one - plain[0]).max() < 1e-3 * spread
 
 
+@pytest.mark.slow
 def test_training_and_decoding_in_mixed_precision(bfloat16, small_files, tmp_path, capsys):
     out = tmp_path / "model"
     mixed = dict(mixed_precision=True, do_sweep=True)

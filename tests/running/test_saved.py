@@ -87,6 +87,7 @@ def test_files_of_other_windows_are_not_used(tmp_path, capsys):
     assert "cannot be used (it is of other windows)" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_windows_and_cells(tmp_path, monkeypatch):
     """Some 40 MB of results, of which no more than a few are held."""
     limit = 1 << 20

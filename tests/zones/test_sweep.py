@@ -106,6 +106,7 @@ def test_a_zone_masked_in_every_layer_gives_the_published_answers(
 # What a sweep does ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_zones_one_after_another_give_what_one_sweep_gives(small_files, small_model, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     small.run(small_files, small_model, do_sweep=True, prediction_dir=whole)
