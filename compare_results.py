@@ -2,11 +2,19 @@
 
 import common.environment  # noqa: F401
 
+import numpy as np
 import pandas as pd
 
-from common import command_line
+from common import command_line, files
 from common.command_line import UserError
+from common.progress import counted, say
+from maps import predictions, provenance
+from maps.baselines import DATA_FILE
+from maps.clustered import UNITS, change, clusters_of
+from maps.kinds import name_of
+from maps.significance import LEVEL, holm
 from maps.tables import read_results
+from spans import data_sets
 
 _DESCRIPTION = """\
 Compares two tables that get_results.py wrote, zone by zone:
@@ -17,7 +25,12 @@ deviation   the sample standard deviation of the difference over the layers, in 
 largest     the largest difference, second minus first, and its layer
 rank        Spearman's rank correlation of the two columns; - where one does not vary
 
-and, for the whole maps, the rank correlation of all cells."""
+and, for the whole maps, the rank correlation of all cells. Two prediction folders of one data set
+are compared question by question:
+
+  python compare_results.py prediction_a prediction_b --data-file squad/dev-v1.1.json
+
+which says how the readers differ with nothing masked, and which masks do not change both alike."""
 
 
 def compare(first, second):
@@ -49,12 +62,69 @@ def rank_correlation(first, second):
     return pairs["first"].corr(pairs["second"], method="spearman")
 
 
-def main(argv=None):
-    """Runs the script; see ``--help``."""
-    parser = command_line.ArgumentParser(description=_DESCRIPTION)
-    parser.add_argument("first", help="a table, in CSV")
-    parser.add_argument("second", help="another one, of as many layers")
-    options = parser.parse_args(argv)
+# Folders ----------------------------------------------------------------------------------------
+
+
+def _compare_folders(options):
+    """Two readers, question by question; prints what differs."""
+    folders = [predictions.Folder(path) for path in (options.first, options.second)]
+    cells = predictions.cells_of_all(folders, is_partial=True)
+    development = data_sets.development_set(options.data_file, options.dataset, "--data-file")
+    runs = [predictions.read_run(folder, development, cells) for folder in folders]
+    for run in runs:
+        if run.baseline is None:
+            raise UserError(
+                "%s has no predictions.json, the answers with nothing masked, that it could be "
+                "compared by" % run.folder.path
+            )
+    clusters = clusters_of(development, options.cluster)
+    print(
+        "%s of %s, exact match, second minus first (t test clustered by %s)\n"
+        % (
+            counted(len(development), "question"),
+            counted(clusters.number, options.cluster),
+            options.cluster,
+        )
+    )
+    first, second = (run.baseline.scores.exact for run in runs)
+    found = change((second - first)[np.newaxis], clusters)
+    print("With nothing masked:  %s" % _line(first, second, found))
+    _print_cells(runs, cells, clusters)
+
+
+def _print_cells(runs, cells, clusters):
+    """Prints the cells whose masking does not change both readers alike, the surest first."""
+    changes = [
+        [run.cells[cell].scores.exact - run.baseline.scores.exact for run in runs] for cell in cells
+    ]
+    found = [change((second - first)[np.newaxis], clusters) for first, second in changes]
+    corrected = holm([difference.p_value for difference in found])
+    rows = sorted(zip(corrected, range(len(cells))))
+    sure = [(p, place) for p, place in rows if p < LEVEL]
+    print(
+        "\nMasking changes the two differently (p < %g after Holm's correction) in %d of %s%s"
+        % (LEVEL, len(sure), counted(len(cells), "cell"), ":" if sure else ".")
+    )
+    for p, place in sure:
+        text = _line(*changes[place], found[place])
+        print("%-32s %s, by Holm %.3g" % (name_of(cells[place]), text, p))
+
+
+def _line(first, second, found):
+    return "%.2f and %.2f, difference %+.2f (%+.2f to %+.2f), p %.3g" % (
+        100 * first.mean(),
+        100 * second.mean(),
+        found.change,
+        found.low,
+        found.high,
+        found.p_value,
+    )
+
+
+# Tables -----------------------------------------------------------------------------------------
+
+
+def _compare_tables(options):
     first = read_results(options.first, "first table")
     second = read_results(options.second, "second table")
     if len(first) != len(second):
@@ -64,6 +134,10 @@ def main(argv=None):
         )
     if len(first) < 2:
         raise UserError("%s has one layer only; a deviation needs two" % options.first)
+    for doubt in provenance.differences(
+        provenance.of_table(options.first, first), provenance.of_table(options.second, second)
+    ):
+        say("WARNING: %s and %s %s" % (options.first, options.second, doubt))
     print("zone  deviation  largest  layer   rank")
     rows = compare(first, second)
     for zone, (*numbers, rank) in rows.items():
@@ -80,6 +154,36 @@ def main(argv=None):
 
 def _text(rank):
     return "-" if rank is None else "%.3f" % rank
+
+
+def _parser():
+    parser = command_line.ArgumentParser(description=_DESCRIPTION)
+    parser.add_argument("first", help="a table, in CSV, or a prediction folder")
+    parser.add_argument("second", help="another one, of as many layers")
+    parser.add_argument(
+        "--data-file",
+        metavar="FILE",
+        default=DATA_FILE,
+        help="of two folders, the questions with their gold answers (default: %(default)s)",
+    )
+    parser.add_argument("--dataset", choices=data_sets.NAMES, help="see get_results.py")
+    parser.add_argument("--cluster", choices=UNITS, default=UNITS[0], help="see get_results.py")
+    return parser
+
+
+def main(argv=None):
+    """Runs the script; see ``--help``."""
+    options = _parser().parse_args(argv)
+    are_folders = [files.is_directory(path) for path in (options.first, options.second)]
+    if all(are_folders):
+        _compare_folders(options)
+    elif any(are_folders):
+        raise UserError(
+            "one of %s and %s is a folder; give two tables, or two prediction folders"
+            % (options.first, options.second)
+        )
+    else:
+        _compare_tables(options)
 
 
 if __name__ == "__main__":

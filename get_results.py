@@ -5,14 +5,16 @@ Several runs give their mean, and a baseline gives each cell's significance besi
 
 import common.environment  # noqa: F401
 
-import numpy as np
+import shlex
+import sys
 
 from common import command_line, files
 from common.command_line import UserError
-from common.progress import counted, say
-from maps import kinds, predictions, provenance, significance, tables
+from common.progress import say
+from maps import predictions, provenance, tables
 from maps.baselines import DATA_FILE
-from maps.clustered import FEW_CLUSTERS, UNITS, bootstrap_interval, clusters_of
+from maps.clustered import UNITS
+from maps.collected import Asked, write_tables
 from maps.oddities import oddities, remarks
 from maps.tables import beside
 from spans import data_sets
@@ -167,164 +169,23 @@ def _read_runs(options):
     return runs, development
 
 
-def _significance(runs, cells, clusters, options):
-    """The table of significance of cells of one kind, and what to say of it."""
-    cells = [cell for cell in cells if cell in runs[0].cells]
-    table = significance.table_of(runs, cells, clusters)
-    ending = "_f1" if options.use_f1 else ""
-    said = (
-        "Baseline %s; %d of %d cells differ from it significantly (p < %g after Holm's correction; "
-        "%s)"
-        % (
-            tables.format_score(table["baseline" + ending][0]),
-            table["significant" + ending].sum(),
-            len(table),
-            significance.LEVEL,
-            _test_name(runs, options),
-        )
-    )
-    return table, said
-
-
-def _power(measured, runs, clusters, options):
-    """What the data could have found: a line, or none if no cell changed anything."""
-    errors = measured["error_f1" if options.use_f1 else "error"].dropna()
-    points = significance.smallest_change(errors, len(errors), clusters.freedom)
-    if np.isnan(points):
-        return []
-    text = (
-        "With %s of %s, a change of %.1f points is found in 80 of 100 samples (after the "
-        "correction for %d cells)"
-        % (
-            counted(len(clusters.of), "question"),
-            counted(clusters.number, options.cluster),
-            points,
-            len(errors),
-        )
-    )
-    if len(runs) == 1:
-        needed = int(np.ceil(clusters.number * points**2))
-        text += "; for one of 1 point it takes about " + counted(needed, options.cluster)
-    return [text]
-
-
-def _bootstrap(measured, runs, clusters, options):
-    """How far a clustered bootstrap's intervals are from those of the table: a line."""
-    metric, ending = ("f1", "_f1") if options.use_f1 else ("exact", "")
-    before = np.stack([getattr(run.baseline.scores, metric) for run in runs])
-    apart = {}
-    for cell in kinds.in_order(c for c in runs[0].cells if kinds.kind_of(c) == kinds.MAP):
-        after = np.stack([getattr(run.cells[cell].scores, metric) for run in runs])
-        drawn = bootstrap_interval(after - before, clusters, options.bootstrap)
-        row = measured[(measured["layer"] == cell.layer + 1) & (measured["zone"] == cell.zone)]
-        ends = row[["low" + ending, "high" + ending]].to_numpy()[0]
-        apart[cell] = np.abs(ends - drawn).max()
-    cell = max(apart, key=apart.get)
-    return [
-        "A clustered bootstrap (%s, seed 1) has the same ends of intervals to within %.2f points "
-        "(furthest apart: %s in layer %d)"
-        % (counted(options.bootstrap, "draw"), apart[cell], cell.zone, cell.layer + 1)
-    ]
-
-
-def _test_name(runs, options):
-    name = significance.CLUSTERED if len(runs) == 1 else significance.CLUSTERED_RUNS
-    return name % options.cluster
-
-
-def _write_map(options, runs, wanted, clusters):
-    """Writes the tables of the map; returns (its scores, ending -> table, what to say of them)."""
-    path = options.results_file
-    scores = tables.scores_of(runs, kinds.MAP, wanted)
-    table, deviation = tables.map_of(scores, "f1" if options.use_f1 else "exact")
-    tables.write_results(path, table)
-    said, made = ["wrote " + path], {"": table}
-    if len(runs) > 1:
-        made.update(std=deviation, long=scores)
-        tables.write_results(beside(path, "std"), deviation)
-        tables.write_long(beside(path, "long"), scores)
-        said.append("wrote %s and %s" % (beside(path, "std"), beside(path, "long")))
-    if options.baseline:
-        measured, summary = _significance(runs, wanted, clusters, options)
-        said = [summary, *_power(measured, runs, clusters, options), *said]
-        if options.bootstrap:
-            said[2:2] = _bootstrap(measured, runs, clusters, options)
-        measured = tables.with_all_cells(measured, wanted)
-        tables.write_significance(beside(path, "significance"), measured)
-        said.append("wrote " + beside(path, "significance"))
-    return table, made, said
-
-
-def _write_others(options, runs, clusters):
-    """Writes the tables of cells that have no place in the map: (ending -> table, what to say)."""
-    made, said = {}, []
-    for kind in kinds.KINDS:
-        cells = kinds.in_order(c for c in runs[0].cells if kinds.kind_of(c) == kind)
-        if kind == kinds.MAP or not cells:
-            continue
-        path = beside(options.results_file, kind.name)
-        scores = tables.scores_of(runs, kind, cells)
-        made[kind.name] = tables.write_scores(path, scores, kind)
-        text = "%s: %s" % (kind.title, counted(len(cells), "cell"))
-        if options.baseline:
-            measured, text_of = _significance(runs, cells, clusters, options)
-            tables.write_significance(beside(path, "significance"), measured, kind)
-            text += ". %s" % text_of
-            path = "%s and %s" % (path, beside(path, "significance"))
-        said.append("wrote %s (%s)" % (path, text))
-    return made, said
-
-
-def _write(options, runs, development):
-    """Writes every table; returns that of results_file or None, and what to say of them."""
-    table, made, said = None, {}, []
-    clusters = clusters_of(development, options.cluster)
-    if options.baseline and clusters.number < FEW_CLUSTERS:
-        say(
-            "WARNING: %s has %s; intervals from so few are not to be trusted"
-            % (options.data_file, counted(clusters.number, options.cluster))
-        )
-    wanted, _, _ = runs[0].folder.map_cells(_zones(options))
-    if wanted:
-        table, made, said = _write_map(options, runs, wanted, clusters)
-    else:
-        said.append("no single layer was decoded; %s is not written" % options.results_file)
-    more, said_of_more = _write_others(options, runs, clusters)
-    made.update(more)
-    facts = {
-        "metric": "f1" if options.use_f1 else "exact",
-        "data_file": options.data_file,
-        # Whether masking q2p in the last layer, which [CLS] sees, may change an answer.
-        "reads_cls": data_sets.reads_cls(development),
-        "questions": len(development),
-        "clusters": {"unit": options.cluster, "number": clusters.number},
-        "test": _test_name(runs, options),
-        "runs": [_facts_of(run) for run in runs],
-    }
-    provenance.write(options.results_file, made, **facts)
-    return table, said + said_of_more
-
-
-def _facts_of(run):
-    baseline = None
-    if run.baseline is not None:
-        baseline = {
-            name: round(tables.percent(values), 4)
-            for name, values in run.baseline.scores._asdict().items()
-        }
-    return {
-        "name": predictions.run_name(run.folder.path),
-        "baseline_file": run.baseline_file,
-        "baseline": baseline,
-    }
-
-
 def main(argv=None):
     """Runs the script; see ``--help``."""
     options = _parser().parse_args(argv)
     _check_options(options)
     runs, development = _read_runs(options)
-    table, said = _write(options, runs, development)
+    command = " ".join(
+        map(shlex.quote, ["get_results.py", *(sys.argv[1:] if argv is None else argv)])
+    )
+    asked = Asked(
+        options.results_file,
+        "f1" if options.use_f1 else "exact",
+        _zones(options),
+        bool(options.baseline),
+        options.cluster,
+        options.bootstrap,
+    )
+    table, said = write_tables(asked, runs, development, command)
     metric = "F1" if options.use_f1 else "Exact match"
     of_runs = " (mean of %d runs)" % len(runs) if len(runs) > 1 else ""
     if table is not None:

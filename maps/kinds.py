@@ -59,3 +59,15 @@ def in_order(cells):
         return (*numbers, zone_order(zone))
 
     return sorted(cells, key=place)
+
+
+def name_of(cell):
+    """A cell for people, who count layers and heads from 1: ``P2Q masked in layer 3, head 8``."""
+    if cell.layer is None:
+        where = "every layer"
+    elif cell.is_of_one_layer:
+        where = "layer %d" % (cell.layer + 1)
+    else:
+        where = "layers %d to %d" % (cell.layer + 1, cell.last_layer + 1)
+    head = "" if cell.head is None else ", head %d" % (cell.head + 1)
+    return "%s masked in %s%s" % (cell.zone.upper(), where, head)

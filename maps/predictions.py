@@ -54,12 +54,12 @@ class Folder:
     def map_cells(self, zones=ZONES):
         """The cells of the map: all that are wanted, those there and those missing.
 
-        They are none if no single layer was decoded.
+        They are none if these zones were decoded in no single layer.
 
         Returns:
             three lists of Cell, layer by layer.
         """
-        has_map = any(kind_of(cell) == MAP for cell in self.cells)
+        has_map = any(kind_of(cell) == MAP and cell.zone in zones for cell in self.cells)
         wanted = cells_of(self.num_layers, zones) if has_map else []
         present = [cell for cell in wanted if cell in self.cells]
         return wanted, present, [cell for cell in wanted if cell not in self.cells]

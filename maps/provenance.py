@@ -8,12 +8,18 @@ each run. Whoever reads the table uses that, as long as it is about the very sco
 import hashlib
 import json
 import os
+import platform
 import re
+
+import numpy
+import pandas
+import scipy
 
 from common import files
 from common.command_line import UserError
 
 _WRITER = "get_results.py"
+_CODE = ("squad", "cmrc2018", "maps")
 _OTHER_TABLES = re.compile(r"(_long|_std|(_heads|_spans|_every)?(_significance)?)$")
 
 
@@ -27,6 +33,18 @@ def fingerprint(table):
     """A checksum of the values of a DataFrame, to three decimals, wherever it was read from."""
     text = table.to_csv(float_format="%.3f", index=table.index.name is not None)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+
+
+def versions():
+    """What scores and tests depend on: the code (a fingerprint), Python and its libraries."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    code = hashlib.sha256()
+    for folder in _CODE:
+        for name in files.list_directory(os.path.join(root, folder)):
+            if name.endswith(".py"):
+                code.update(files.read_bytes(os.path.join(root, folder, name)))
+    libraries = {module.__name__: module.__version__ for module in (numpy, pandas, scipy)}
+    return {"code": code.hexdigest()[:16], "python": platform.python_version(), **libraries}
 
 
 def check_writable(table_path, inputs=()):
@@ -75,6 +93,26 @@ def of_table(table_path, table, ending=""):
     known = facts.get("tables")
     is_about_it = isinstance(known, dict) and known.get(ending) == fingerprint(table)
     return facts if is_about_it else {}
+
+
+def differences(first, second):
+    """In what two tables differ that should be alike, as far as is known: list of str.
+
+    Args:
+        first, second: what of_table gives of them.
+    """
+    found = []
+    if not first or not second:
+        return found
+    if first.get("metric") != second.get("metric"):
+        found.append("hold different scores: %s and %s" % (first["metric"], second["metric"]))
+    data = [facts.get("data", {}) for facts in (first, second)]
+    if data[0].get("sha256") != data[1].get("sha256"):
+        found.append("are of different questions: %s and %s" % tuple(d.get("file") for d in data))
+    versions = [facts.get("versions", {}) for facts in (first, second)]
+    if versions[0].get("code") != versions[1].get("code"):
+        found.append("were made by different versions of the code")
+    return found
 
 
 def _read(path):

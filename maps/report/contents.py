@@ -15,8 +15,9 @@ from common import files
 from common.command_line import UserError
 from common.progress import say
 from maps.clustered import UNITS, change, clusters_of
+from maps.kinds import name_of
 from maps.predictions import Folder, read_answers
-from maps.report.grids import grids_of, name_of
+from maps.report.grids import grids_of
 from maps.report.questions import QUESTION_WORDS, Question, as_shown, question_word
 from maps.significance import holm
 from spans import data_sets

@@ -86,15 +86,3 @@ def _heads(cells):
 
     label = "heads, %s" % cells[0].zone.upper()
     return _grid(label, ("Layer", "head"), cells, _layer_of, column_of)
-
-
-def name_of(cell):
-    """A cell for people, who count layers and heads from 1: ``P2Q masked in layer 3, head 8``."""
-    if cell.layer is None:
-        where = "every layer"
-    elif cell.is_of_one_layer:
-        where = "layer %d" % (cell.layer + 1)
-    else:
-        where = "layers %d to %d" % (cell.layer + 1, cell.last_layer + 1)
-    head = "" if cell.head is None else ", head %d" % (cell.head + 1)
-    return "%s masked in %s%s" % (cell.zone.upper(), where, head)

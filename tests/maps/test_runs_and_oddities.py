@@ -161,7 +161,11 @@ def test_refused_command_lines(root, capsys, runs, more, part):
 
 
 def put(root, cell, predictions):
-    (root / "a" / file_name(PREDICTIONS, cell)).write_text(json.dumps(predictions))
+    put_in(root / "a", cell, predictions)
+
+
+def put_in(folder, cell, predictions):
+    (folder / file_name(PREDICTIONS, cell)).write_text(json.dumps(predictions))
 
 
 def test_a_sound_folder_has_no_warning(root, capsys):
@@ -276,6 +280,44 @@ def test_a_column_without_variation_has_no_rank(tmp_path, capsys):
     compare_results.main([str(path) for path in tables])
     out, err = capsys.readouterr()
     assert "Rank correlation of the two maps: -" in out and err == ""
+
+
+def test_two_readers_question_by_question(root, capsys):
+    write_run(root / "b", right=38)
+    put_in(root / "b", Cell(0, "p2q"), answers(3))
+    folders = [str(root / run) for run in "ab"]
+    data = ["--data-file", str(root / "dev.json")]
+    compare_results.main([*folders, *data])
+    out, err = capsys.readouterr()
+    assert "40 questions of 20 passages" in out and err == ""
+    assert "With nothing masked:  75.00 and 95.00, difference +20.00 (" in out
+    # Masking breaks 16 more answers of a, and 35 of b.
+    (line,) = [line for line in out.splitlines() if "masked in" in line]
+    assert (
+        line.startswith("P2Q masked in layer 1") and "-40.00 and -87.50, difference -47.50" in line
+    )
+    (root / "b" / "predictions.json").unlink()
+    assert "has no predictions.json" in refusal(capsys, compare_results.main, *folders, *data)
+    one = [folders[0], root / "results.csv", *data]
+    assert "two tables, or two prediction folders" in refusal(capsys, compare_results.main, *one)
+
+
+def test_tables_that_should_not_be_compared(root, capsys):
+    for name, more in (("results.csv", []), ("f1.csv", ["--use-f1"])):
+        found = argv(root, *more)
+        get_results.main([found[0], str(root / name), *found[2:]])
+    capsys.readouterr()
+    compare_results.main([str(root / "results.csv"), str(root / "f1.csv")])
+    assert "f1.csv hold different scores: exact and f1" in capsys.readouterr().err
+    (root / "other").mkdir()
+    write_questions(root / "other" / "dev.json", mark="?")
+    found = argv(root)
+    get_results.main(
+        [found[0], str(root / "other.csv"), "--data-file", str(root / "other/dev.json")]
+    )
+    capsys.readouterr()
+    compare_results.main([str(root / "results.csv"), str(root / "other.csv")])
+    assert "are of different questions" in capsys.readouterr().err
 
 
 def test_tables_of_a_german_spreadsheet(shared, tmp_path, capsys):

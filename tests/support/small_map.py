@@ -28,10 +28,10 @@ def write_run(folder, shift=0, right=30, nearly=0):
     return folder
 
 
-def write_questions(path):
+def write_questions(path, mark=""):
     """The questions in SQuAD's form: two of each passage, ten of each article."""
     gold = [{"text": "gold", "answer_start": 0}]
-    questions = [{"id": key, "question": "?", "answers": gold} for key in IDS]
+    questions = [{"id": key, "question": "?" + mark, "answers": gold} for key in IDS]
     paragraphs = [
         {"context": "gold %d" % first, "qas": questions[first : first + 2]}
         for first in range(0, len(IDS), 2)

@@ -1,0 +1,223 @@
+"""From the scores of runs to every table of them: what is written where, and what is said of it."""
+
+import hashlib
+from typing import NamedTuple, Tuple
+
+import numpy as np
+
+from common import files, finished
+from common.command_line import UserError
+from common.progress import counted, say
+from maps import kinds, predictions, provenance, significance, tables
+from maps.clustered import FEW_CLUSTERS, bootstrap_interval, clusters_of
+from maps.tables import beside
+from spans import data_sets
+
+
+class Asked(NamedTuple):
+    """What the user asked for.
+
+    Attributes:
+        path: results.csv; the other tables stand beside it.
+        metric: the score in it, ``exact`` or ``f1``.
+        zones: the zones of its columns.
+        is_tested: whether to compare each cell with the baseline.
+        cluster: what questions have in common; one of clustered.UNITS.
+        draws: of a bootstrap that checks the intervals; 0 for none.
+    """
+
+    path: str
+    metric: str
+    zones: Tuple[str, ...]
+    is_tested: bool
+    cluster: str
+    draws: int
+
+
+def write_tables(asked, runs, development, command):
+    """Writes every table that the runs give, and beside them what they are about.
+
+    Args:
+        asked: Asked.
+        runs: list of predictions.Run with the same cells.
+        development: see data_sets.development_set.
+        command: the command line, for whoever wants to repeat it.
+
+    Returns:
+        (the scores of the map as tables.map_of gives them, or None if no cell of it was decoded;
+        what to say of it all, list of str).
+
+    Raises:
+        UserError: a file cannot be written, or the data has no such clusters.
+    """
+    table, made, said = None, {}, []
+    clusters = clusters_of(development, asked.cluster)
+    if asked.is_tested and clusters.number < FEW_CLUSTERS:
+        say(
+            "WARNING: %s has %s; intervals from so few are not to be trusted"
+            % (development.path, counted(clusters.number, asked.cluster))
+        )
+    wanted, _, _ = runs[0].folder.map_cells(asked.zones)
+    if wanted:
+        table, made, said = _write_map(asked, runs, wanted, clusters)
+    else:
+        said.append("no single layer was decoded; %s is not written" % asked.path)
+    more, said_of_more = _write_others(asked, runs, clusters)
+    made.update(more)
+    facts = {
+        "metric": asked.metric,
+        "command": command,
+        "versions": provenance.versions(),
+        "data": {
+            "file": development.path,
+            "sha256": hashlib.sha256(files.read_bytes(development.path)).hexdigest(),
+        },
+        # Whether masking q2p in the last layer, which [CLS] sees, may change an answer.
+        "reads_cls": data_sets.reads_cls(development),
+        "questions": len(development),
+        "clusters": {"unit": asked.cluster, "number": clusters.number},
+        "test": _test_name(runs, asked),
+        "runs": [_facts_of(run) for run in runs],
+    }
+    provenance.write(asked.path, made, **facts)
+    return table, said + said_of_more
+
+
+def _significance(runs, cells, clusters, asked):
+    """The table of significance of cells of one kind, and what to say of it."""
+    cells = [cell for cell in cells if cell in runs[0].cells]
+    table = significance.table_of(runs, cells, clusters)
+    ending = "_f1" if asked.metric == "f1" else ""
+    said = (
+        "Baseline %s; %d of %d cells differ from it significantly (p < %g after Holm's correction; "
+        "%s)"
+        % (
+            tables.format_score(table["baseline" + ending][0]),
+            table["significant" + ending].sum(),
+            len(table),
+            significance.LEVEL,
+            _test_name(runs, asked),
+        )
+    )
+    return table, said
+
+
+def _power(measured, runs, clusters, asked):
+    """What the data could have found: a line, or none if no cell changed anything."""
+    errors = measured["error_f1" if asked.metric == "f1" else "error"].dropna()
+    points = significance.smallest_change(errors, len(errors), clusters.freedom)
+    if np.isnan(points):
+        return []
+    text = (
+        "With %s of %s, a change of %.1f points is found in 80 of 100 samples (after the "
+        "correction for %d cells)"
+        % (
+            counted(len(clusters.of), "question"),
+            counted(clusters.number, asked.cluster),
+            points,
+            len(errors),
+        )
+    )
+    if len(runs) == 1:
+        needed = int(np.ceil(clusters.number * points**2))
+        text += "; for one of 1 point it takes about " + counted(needed, asked.cluster)
+    return [text]
+
+
+def _bootstrap(measured, runs, clusters, asked):
+    """How far a clustered bootstrap's intervals are from those of the table: a line."""
+    metric, ending = asked.metric, "_f1" if asked.metric == "f1" else ""
+    before = np.stack([getattr(run.baseline.scores, metric) for run in runs])
+    apart = {}
+    for cell in kinds.in_order(c for c in runs[0].cells if kinds.kind_of(c) == kinds.MAP):
+        after = np.stack([getattr(run.cells[cell].scores, metric) for run in runs])
+        drawn = bootstrap_interval(after - before, clusters, asked.draws)
+        row = measured[(measured["layer"] == cell.layer + 1) & (measured["zone"] == cell.zone)]
+        ends = row[["low" + ending, "high" + ending]].to_numpy()[0]
+        apart[cell] = np.abs(ends - drawn).max()
+    cell = max(apart, key=apart.get)
+    return [
+        "A clustered bootstrap (%s, seed 1) has the same ends of intervals to within %.2f points "
+        "(furthest apart: %s in layer %d)"
+        % (counted(asked.draws, "draw"), apart[cell], cell.zone, cell.layer + 1)
+    ]
+
+
+def _test_name(runs, asked):
+    name = significance.CLUSTERED if len(runs) == 1 else significance.CLUSTERED_RUNS
+    return name % asked.cluster
+
+
+def _write_map(asked, runs, wanted, clusters):
+    """Writes the tables of the map; returns (its scores, ending -> table, what to say of them)."""
+    path = asked.path
+    scores = tables.scores_of(runs, kinds.MAP, wanted)
+    table, deviation = tables.map_of(scores, asked.metric)
+    tables.write_results(path, table)
+    said, made = ["wrote " + path], {"": table}
+    if len(runs) > 1:
+        made.update(std=deviation, long=scores)
+        tables.write_results(beside(path, "std"), deviation)
+        tables.write_long(beside(path, "long"), scores)
+        said.append("wrote %s and %s" % (beside(path, "std"), beside(path, "long")))
+    if asked.is_tested:
+        measured, summary = _significance(runs, wanted, clusters, asked)
+        said = [summary, *_power(measured, runs, clusters, asked), *said]
+        if asked.draws:
+            said[2:2] = _bootstrap(measured, runs, clusters, asked)
+        measured = tables.with_all_cells(measured, wanted)
+        tables.write_significance(beside(path, "significance"), measured)
+        said.append("wrote " + beside(path, "significance"))
+    return table, made, said
+
+
+def _write_others(asked, runs, clusters):
+    """Writes the tables of cells that have no place in the map: (ending -> table, what to say)."""
+    made, said = {}, []
+    for kind in kinds.KINDS:
+        cells = kinds.in_order(c for c in runs[0].cells if kinds.kind_of(c) == kind)
+        if kind == kinds.MAP or not cells:
+            continue
+        path = beside(asked.path, kind.name)
+        scores = tables.scores_of(runs, kind, cells)
+        made[kind.name] = tables.write_scores(path, scores, kind)
+        text = "%s: %s" % (kind.title, counted(len(cells), "cell"))
+        if asked.is_tested:
+            measured, text_of = _significance(runs, cells, clusters, asked)
+            tables.write_significance(beside(path, "significance"), measured, kind)
+            text += ". %s" % text_of
+            path = "%s and %s" % (path, beside(path, "significance"))
+        said.append("wrote %s (%s)" % (path, text))
+    return made, said
+
+
+def _reader_of(run):
+    """What the reader's folder says of it, if the baseline's answers lie there; else None."""
+    home = files.directory_of(run.baseline_file) if run.baseline_file else None
+    for name in ("reader.json", "training.json"):
+        path = home and files.join(home, name)
+        if path and files.exists(path):
+            try:
+                return files.read_json(path)
+            except UserError:  # whoever reads with that reader will say so
+                return None
+    return None
+
+
+def _facts_of(run):
+    baseline = None
+    if run.baseline is not None:
+        baseline = {
+            name: round(tables.percent(values), 4)
+            for name, values in run.baseline.scores._asdict().items()
+        }
+    return {
+        "name": predictions.run_name(run.folder.path),
+        # Each a fingerprint of checkpoint, data, flags and code.
+        "decoded_by": sorted(
+            {str(record.get("run")) for record in finished.records(run.folder.path).values()}
+        ),
+        "reader": _reader_of(run),
+        "baseline_file": run.baseline_file,
+        "baseline": baseline,
+    }
