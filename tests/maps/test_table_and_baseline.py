@@ -259,6 +259,7 @@ def test_titles_in_other_scripts(root, capsys, ending):
     argv = [str(root / "results.csv"), "75", str(root / ("map." + ending)), "--title", title]
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)  # pyparsing's is both; nobody sees it
         visualize_att_zone.main(argv)
     lines = capsys.readouterr().err.splitlines()
     missing = fonts.missing_in(title)
