@@ -19,6 +19,9 @@ _INVISIBLE_ENDING = ".tmp"
 # What stands where a file should be, by how it begins.
 _LFS_POINTER = re.compile(rb"version https?://\S+\s+(?:ext-\S+ \S+\s+)*oid \S+:")
 _PAGES = (b"<!doctype html", b"<html", b"<head", b"<?xml")
+_ENOUGH_TO_TELL = 1000
+# A byte order mark and white space.
+_AROUND_TEXT = b"\xef\xbb\xbf \t\r\n"
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "ZIP, as workbooks of spreadsheet programs are, too",
@@ -155,6 +158,12 @@ def read_bytes(path, what="file"):
         raise UserError("%s: cannot read %s (%s)" % (what, path, _reason(error)))
 
 
+def read_start(path):
+    """The first thousand bytes of a file that may be large."""
+    with _open(path, "rb") as stream:
+        return stream.read(_ENOUGH_TO_TELL)
+
+
 def check_is_itself(content, path, what="file"):
     """Refuses what often lies in the place of a file after a download that failed.
 
@@ -165,19 +174,27 @@ def check_is_itself(content, path, what="file"):
     Raises:
         UserError: nothing is in it, or it is a Git LFS pointer or a web page.
     """
-    start = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1000].lower()
-    if not start:
+    if not content.strip(_AROUND_TEXT):
         raise UserError("%s: %s is empty; is it the right file?" % (what, path))
+    other = stand_in(content)
+    if other:
+        raise UserError("%s: %s is %s" % (what, path, other))
+
+
+def stand_in(content):
+    """What the first thousand bytes show to stand in a file's place, and how to mend it; or None.
+
+    A Git LFS pointer, or a web page.
+    """
+    start = content.lstrip(_AROUND_TEXT)[:_ENOUGH_TO_TELL].lower()
     if _LFS_POINTER.match(start):
-        raise UserError(
-            "%s: %s is a Git LFS pointer, not the file that it stands for; fetch that with: "
-            "git lfs pull" % (what, path)
-        )
+        return "a Git LFS pointer, not the file that it stands for; fetch that with: git lfs pull"
     if start.startswith(_PAGES):
-        raise UserError(
-            "%s: %s is a web page (HTML), such as a site sends to ask for a login, not the file "
-            "itself; download it again" % (what, path)
+        return (
+            "a web page (HTML), such as a site sends to ask for a login, not the file itself; "
+            "download it again"
         )
+    return None
 
 
 def read_text(path, what="file"):

@@ -28,11 +28,14 @@ _PART = re.compile(r"(.+)\.(?:index|meta|data-\d{5}-of-\d{5})")
 _SHARD = re.compile(r"\.data-\d{5}-of-(\d{5})")
 _STEP = re.compile(r"-(\d+)$")
 _OF_TRAINING = re.compile(r"model\.ckpt-\d+\..+|graph\.pbtxt|events\.out\.tfevents\..+|" + _STATE)
+# Weights in another program's form.
+_OF_THE_HUB = re.compile(r".+\.(safetensors|bin|h5|msgpack|pt|pth)")
 # How TensorFlow's reader says, on one runtime or another, that it cannot read.
 _UNREADABLE = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
 
 # What an optimizer keeps beside the model.
-_TRAINING_STATE = ("/adam_m", "/adam_v", "global_step")
+_STEP_VARIABLE = "global_step"
+_TRAINING_STATE = ("/adam_m", "/adam_v", _STEP_VARIABLE)
 # What public checkpoints hold beside the encoder, of pre-training.
 _PRETRAINING_PARTS = (
     "bert/pooler/",
@@ -97,8 +100,11 @@ def _stated(folder, names):
     """The path that the file ``checkpoint`` names; empty if it names none, or is not there."""
     if _STATE not in names:
         return ""
-    content = files.read_bytes(files.join(folder, _STATE)).decode("utf-8-sig", "replace")
-    match = _STATED.search(content)
+    try:
+        content = files.read_bytes(files.join(folder, _STATE))
+    except UserError:  # a directory, or a link to nowhere
+        return ""
+    match = _STATED.search(content.decode("utf-8-sig", "replace"))
     return match.group(1) if match else ""
 
 
@@ -136,20 +142,20 @@ def _fault_of(folder, name, names):
     Args:
         names: what lies in the folder.
     """
-    if name + ".index" not in names:
-        return "%s.index is missing" % name
-    path = files.join(folder, name)
-    try:
-        reader = tf.train.load_checkpoint(path)
-        shapes, kinds = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
-    except _UNREADABLE as error:
-        return "%s.index is damaged (%s)" % (name, _gist(error))
     shards = [n for n in names if n.startswith(name) and _SHARD.fullmatch(n[len(name) :])]
     total = int(_SHARD.fullmatch(shards[0][len(name) :]).group(1)) if shards else 1
     wanted = ["%s.data-%05d-of-%05d" % (name, number, total) for number in range(total)]
-    missing = [shard for shard in wanted if shard not in shards]
-    if missing:
-        return "%s is missing" % missing[0]
+    for part in [name + ".index", *wanted]:
+        if part not in names:
+            return "%s is missing" % part
+        other = _stand_in(folder, part)
+        if other:
+            return "%s is %s" % (part, other)
+    try:
+        reader = tf.train.load_checkpoint(files.join(folder, name))
+        shapes, kinds = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+    except _UNREADABLE as error:
+        return "%s.index is damaged (%s)" % (name, _gist(error))
     # Texts are of any length.
     needed = sum(
         kinds[n].size * int(np.prod(shapes[n], dtype=np.int64))
@@ -160,6 +166,16 @@ def _fault_of(folder, name, names):
     if there < needed:
         return "{} is cut short: {:,} of {:,} bytes".format(wanted[-1], there, needed)
     return None
+
+
+def _stand_in(folder, name):
+    """What is in the place of a file of a checkpoint, in words; None for what may be the file."""
+    path = files.join(folder, name)
+    if not files.exists(path):
+        return "a link to a file that is not there"
+    if files.is_directory(path):
+        return "a directory"
+    return files.stand_in(files.read_start(path))
 
 
 def _gist(error):
@@ -187,10 +203,33 @@ def going_on(folder, config, what="--output_dir"):
             "%s: %s holds a model but not how far its training had come; to train it further, say "
             "--init_checkpoint=%s and name another %s" % (what, path, path, what)
         )
+    _check_state(path, stored, config, what)
     step = step_of(path)
-    if not step:
-        return None, 0
-    return path, step
+    return (path, step) if step > 0 else (None, 0)
+
+
+def _check_state(path, stored, config, what):
+    """Raises UserError unless the optimizer's variables are there, whole and numbers."""
+    expected = {
+        name + ending: shape
+        for name, shape in model_shapes(config).items()
+        for ending in _TRAINING_STATE[:2]
+    }
+    missing = sorted(set(expected) - set(stored))
+    if missing:
+        raise UserError(
+            "%s: %s lacks %d variables of the optimizer, the first being %s; take an earlier "
+            "checkpoint, or say --init_checkpoint=%s and name another %s"
+            % (what, path, len(missing), missing[0], path, what)
+        )
+    _check_shapes(expected, stored, path, what)
+    check_sound(path, expected, what)
+    kind = tf.train.load_checkpoint(path).get_variable_to_dtype_map()[_STEP_VARIABLE]
+    if kind != tf.int64 or stored[_STEP_VARIABLE] != []:
+        raise UserError(
+            "%s: in %s, %s is no single whole number of 64 bits; say --init_checkpoint=%s and name "
+            "another %s" % (what, path, _STEP_VARIABLE, path, what)
+        )
 
 
 def clear(folder):
@@ -217,6 +256,8 @@ def named(path, what):
         UserError: there is none of that name, or it is not whole.
     """
     path = str(path)
+    if os.path.basename(path) == _STATE and files.exists(path):
+        path = files.directory_of(path)
     if files.is_directory(path):
         found = newest(path, what)
         if found is None:
@@ -224,17 +265,32 @@ def named(path, what):
         return found
     match = _PART.fullmatch(path)
     path = match.group(1) if match else path
-    folder, name = os.path.split(path)
-    names = files.list_directory(folder or ".", what) if files.is_directory(folder or ".") else []
-    if not any(_PART.fullmatch(n) and _PART.fullmatch(n).group(1) == name for n in names):
-        raise UserError(
-            "%s: there is no checkpoint %s; give the name without its ending, for example "
-            "bert_model.ckpt for bert_model.ckpt.index" % (what, path)
-        )
-    fault = _fault_of(folder or ".", name, names)
+    folder, name = files.directory_of(path), os.path.basename(path)
+    names = files.list_directory(folder, what) if files.is_directory(folder) else []
+    there = sorted({_PART.fullmatch(n).group(1) for n in names if _PART.fullmatch(n)})
+    if name not in there:
+        raise UserError("%s: %s" % (what, _why_not(path, there)))
+    fault = _fault_of(folder, name, names)
     if fault:
         raise UserError("%s: of %s, %s; copy or download it again" % (what, path, fault))
     return path
+
+
+def _why_not(path, there):
+    """Says why a path is no checkpoint.
+
+    Args:
+        there: the names of the checkpoints in its folder.
+    """
+    if _OF_THE_HUB.fullmatch(path) and files.exists(path):
+        return "%s is of a model in another form; see convert_checkpoint.py --help" % path
+    mend = (
+        "there are %s" % ", ".join(there[:5])
+        if there
+        else "give the name without its ending, for example bert_model.ckpt for "
+        "bert_model.ckpt.index"
+    )
+    return "there is no checkpoint %s; %s" % (path, mend)
 
 
 def stored_shapes(path, what):
@@ -277,7 +333,13 @@ def check_sound(path, names, what):
         UserError: it is damaged, or one of them holds NaN, infinities or numbers like 1e38.
     """
     reader = tf.train.load_checkpoint(path)
+    kinds = reader.get_variable_to_dtype_map()
     for name in names:
+        if kinds[name] != tf.float32:
+            raise UserError(
+                "%s: in %s, %s is stored as %s, not as numbers of 32 bits (float32); convert the "
+                "checkpoint" % (what, path, name, kinds[name].name)
+            )
         try:
             array = reader.get_tensor(name)
         except _UNREADABLE as error:
@@ -300,7 +362,7 @@ def fine_tuned(output_dir, config, what="--output_dir"):
     if path is None:
         raise UserError("%s: %s" % (what, _why_none(output_dir)))
     stored = _check_reader(path, config, what)
-    if _holds_training_state(stored) and not step_of(path):
+    if _holds_training_state(stored) and step_of(path) <= 0:
         raise UserError(
             "%s: %s was saved before the first step of its training; train on, with the command "
             "that began it" % (what, path)
@@ -309,7 +371,7 @@ def fine_tuned(output_dir, config, what="--output_dir"):
 
 
 def _holds_training_state(stored):
-    return "global_step" in stored and any(name.endswith("/adam_m") for name in stored)
+    return _STEP_VARIABLE in stored and any(name.endswith("/adam_m") for name in stored)
 
 
 def _check_reader(path, config, what):
@@ -331,11 +393,20 @@ def _why_none(folder):
     """Says of a folder without a checkpoint what is in it."""
     mend = "train first (--do_train=True) or name the directory of a trained model"
     if not files.is_directory(folder):
+        parent, name = os.path.split(folder)
+        if files.exists(folder + ".index"):
+            mend = "%s is a checkpoint; name the folder that it is in, %s" % (name, parent or ".")
         return "there is no directory %s, so no fine-tuned checkpoint to predict with; %s" % (
             folder,
             mend,
         )
     names = files.list_directory(folder)
+    of_the_hub = [name for name in names if _OF_THE_HUB.fullmatch(name)]
+    inside = [name for name in names if any_in(files.join(folder, name))]
+    if of_the_hub:
+        mend = "%s is of a model in another form; see convert_checkpoint.py --help" % of_the_hub[0]
+    elif inside:
+        mend = "its folder %s holds one: name that" % inside[-1]
     listed = ", ".join(names[:5]) + (" and %d more" % (len(names) - 5) if len(names) > 5 else "")
     return "%s holds no fine-tuned checkpoint to predict with%s, only %s; %s" % (
         folder,
@@ -459,8 +530,8 @@ def _wrong_start(path, stored, config):
 def step_of(path):
     """The training step that a checkpoint was saved at."""
     try:
-        return int(tf.train.load_checkpoint(path).get_tensor("global_step"))
-    except _UNREADABLE:
+        return int(np.max(tf.train.load_checkpoint(path).get_tensor(_STEP_VARIABLE)))
+    except (TypeError, OverflowError, *_UNREADABLE):  # of what is no number
         return 0
 
 

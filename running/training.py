@@ -13,6 +13,8 @@ from spans import data_sets, scores
 from spans.windows import make_windows
 from zones.reader import Reader
 
+# More are no wish but a mistake.
+_MOST_STEPS = 2**31
 # Of each machine; they may see one directory.
 TRAINING_RECORDS = "train%s.tf_record"
 
@@ -148,14 +150,24 @@ def train(settings, tokenizer):
 
 def _num_steps(num_questions, batch_size, num_epochs):
     """How many steps go ``num_epochs`` times through the questions, as BERT counts them."""
-    num_steps = int(num_questions / batch_size * num_epochs)
+    num_steps = num_questions / batch_size * num_epochs
+    if num_steps > _MOST_STEPS:
+        raise UserError(
+            "--num_train_epochs: %g times through %d questions would never end; say fewer"
+            % (num_epochs, num_questions)
+        )
+    if num_steps < 1 and num_epochs < 1 and num_questions >= batch_size:
+        raise UserError(
+            "--num_train_epochs: %g of %d questions are less than one batch of "
+            "--train_batch_size=%d; say more" % (num_epochs, num_questions, batch_size)
+        )
     if num_steps < 1:
         raise UserError(
             "--train_file: %d questions are less than one batch of --train_batch_size=%d for "
             "--num_train_epochs=%g; make the batch smaller"
             % (num_questions, batch_size, num_epochs)
         )
-    return num_steps
+    return int(num_steps)
 
 
 def _training(settings, path, lengths, num_steps, steps_done):

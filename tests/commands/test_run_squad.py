@@ -212,6 +212,11 @@ MISTAKES = {
     "unknown flag": (dict(do_predict=True, mask_zones="q2"), ["mask_zones"]),
     "not a number": (dict(do_train=True, learning_rate="fast"), ["learning_rate", "fast"]),
     "zero batch": (dict(do_train=True, train_batch_size=0), ["train_batch_size"]),
+    "no epochs": (dict(do_train=True, num_train_epochs=0), ["--num_train_epochs", "say more"]),
+    "endless epochs": (
+        dict(do_train=True, num_train_epochs=1e300),
+        ["--num_train_epochs", "fewer"],
+    ),
     "tpu without name": (dict(do_predict=True, use_tpu=True), ["--use_tpu", "--tpu_name"]),
     "tpu without bucket": (
         dict(do_predict=True, use_tpu=True, tpu_name="t"),

@@ -100,6 +100,30 @@ def without(pattern):
     return spoil
 
 
+def replaced(pattern, content):
+    def spoil(model):
+        for path in model.glob(pattern):
+            path.write_bytes(content)
+
+    return spoil
+
+
+def linked(pattern):
+    """In the place of files, links to files that are not there."""
+
+    def spoil(model):
+        for path in list(model.glob(pattern)):
+            path.unlink()
+            path.symlink_to("/nowhere/" + path.name)
+
+    return spoil
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 435755784\n" % (
+    b"4" * 64
+)
+
+
 # Which one a folder holds -----------------------------------------------------------------------
 
 MOVED = {
@@ -116,6 +140,11 @@ MOVED = {
     "missing": (without("checkpoint"), LAST, None),
     "empty": (state(""), LAST, None),
     "not its form": (state("{}\n\0"), LAST, None),
+    "a folder": (lambda m: [without("checkpoint")(m), (m / "checkpoint").mkdir()], LAST, None),
+    "a link to nowhere": (linked("checkpoint"), LAST, None),
+    "newest are links to nowhere": (linked(LAST + ".*"), BEFORE, [LAST + ".index", "a link"]),
+    "newest is a pointer": (replaced(LAST + DATA, POINTER), BEFORE, [LAST + DATA, "Git LFS"]),
+    "index is a page": (replaced(LAST + ".index", b"<html>"), BEFORE, [LAST + ".index", "HTML"]),
     "newest is cut": (cut(LAST + DATA, 1000), BEFORE, [LAST + DATA, "1,000 of"]),
     "newest has no weights": (without(LAST + ".data*"), BEFORE, [LAST + DATA, "missing"]),
     "newest has no index": (without(LAST + ".index"), BEFORE, [LAST + ".index", "missing"]),
@@ -168,6 +197,22 @@ ABSENT = {
     ),
     "no weights at all": (without("*.data*"), [LAST + DATA, BEFORE + DATA, "missing"]),
     "no indices at all": (without("*.index"), [LAST + ".index", "missing"]),
+    "pointers": (replaced("model.ckpt-*", POINTER), [LAST + ".index is a Git LFS pointer"]),
+    "folders": (
+        lambda m: [without("model.ckpt-*")(m), (m / (LAST + ".index")).mkdir()],
+        [LAST],
+    ),
+    "another form": (
+        lambda m: [without("model.ckpt-*")(m), (m / "tf_model.h5").write_bytes(b"x")],
+        ["tf_model.h5 is of a model in another form", "convert_checkpoint.py"],
+    ),
+    "in a folder of it": (
+        lambda m: [
+            (m / "last").mkdir(),
+            [path.rename(m / "last" / path.name) for path in m.glob("model.ckpt-*")],
+        ],
+        ["its folder last holds one"],
+    ),
 }
 
 
@@ -179,6 +224,13 @@ def test_what_is_not_there_is_said_in_one_line(
     spoil(model)
     line = refusal(capsys, small_files, model, two_questions, tmp_path)
     assert all(part in line for part in ["--output_dir", *parts])
+
+
+def test_a_checkpoint_in_place_of_its_folder_is_recognised(
+    model, small_files, two_questions, tmp_path, capsys
+):
+    line = refusal(capsys, small_files, model / LAST, two_questions, tmp_path)
+    assert "%s is a checkpoint; name the folder that it is in, %s" % (LAST, model) in line
 
 
 def test_nothing_is_built_for_a_checkpoint_that_is_cut(model, monkeypatch):
@@ -275,6 +327,33 @@ def test_a_model_without_its_training_state_is_not_gone_on_with(model, small_fil
     assert "--init_checkpoint=%s" % (model / LAST) in said(capsys)[-1]
 
 
+GONE_BADLY = {
+    "lacks": (
+        lambda name, value: None if name.endswith("query/kernel/adam_v") else value,
+        "lacks 2 variables of the optimizer",
+    ),
+    "numbers": (
+        lambda name, value: np.full_like(value, np.nan) if name.endswith("adam_v") else value,
+        "adam_v holds numbers that cannot be",
+    ),
+    "step": (
+        lambda name, value: np.array([7, 8]) if name == "global_step" else value,
+        "global_step is no single whole number",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(GONE_BADLY))
+def test_what_training_needs_to_go_on_is_looked_at(name, model, small_files, capsys):
+    change, part = GONE_BADLY[name]
+    rewritten(model, change)
+    before = sorted(path.name for path in model.iterdir())
+    capsys.readouterr()
+    assert small.run(small_files, model, do_train=True, num_train_epochs=3) == 2
+    assert part in said(capsys)[-1]
+    assert sorted(path.name for path in model.iterdir()) == before
+
+
 # What one holds ---------------------------------------------------------------------------------
 
 
@@ -309,6 +388,19 @@ def test_weights_that_are_no_numbers_are_refused(
     line = said(capsys)[-1]
     assert "--init_checkpoint" in line
     assert kernel in line
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float64])
+def test_numbers_of_other_sizes_are_refused(
+    kind, model, small_files, two_questions, tmp_path, capsys
+):
+    rewritten(model, lambda name, v: v.astype(kind) if v.dtype == np.float32 else v)
+    assert kind.__name__ in refusal(capsys, small_files, model, two_questions, tmp_path)
+    start = dict(do_train=True, init_checkpoint=model / LAST)
+    assert small.run(small_files, tmp_path / "new", **start) == 2
+    line = said(capsys)[-1]
+    assert "--init_checkpoint" in line
+    assert kind.__name__ in line
 
 
 def test_one_number_among_many_is_found(model, small_files, two_questions, tmp_path, capsys):
@@ -361,11 +453,29 @@ def test_training_starts_from_a_model_that_was_part_of_another(
     np.testing.assert_array_equal(weights_of(new / LAST, kernel), expected)
 
 
-@pytest.mark.parametrize("form", ["%s", "%s.index", "%s.data-00000-of-00001", "folder"])
+@pytest.mark.parametrize("form", ["%s", "%s.index", "%s.data-00000-of-00001", "folder", "note"])
 def test_the_checkpoint_to_start_from_may_be_named_by_its_files_or_its_folder(
     form, trained, small_files, tmp_path, capsys
 ):
-    name = trained if form == "folder" else form % (trained / LAST)
+    names = {"folder": trained, "note": trained / "checkpoint"}
+    name = names[form] if form in names else form % (trained / LAST)
     more = dict(do_train=True, init_checkpoint=name, num_train_epochs=0.2)
     assert small.run(small_files, tmp_path / "new", **more) == 0
     assert "From %s: 39 of" % (trained / LAST) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name, part",
+    [
+        ("model.ckpt-99", "there are model.ckpt-0, %s, %s" % (LAST, BEFORE)),
+        ("model.safetensors", "convert_checkpoint.py"),
+        ("none/model.ckpt", "give the name without its ending"),
+    ],
+)
+def test_a_checkpoint_to_start_from_that_is_not_there(name, part, model, small_files, capsys):
+    (model / "model.safetensors").write_bytes(b"x")
+    flags = dict(do_train=True, init_checkpoint=model / name)
+    assert small.run(small_files, model.parent / "new", **flags) == 2
+    (line,) = said(capsys)
+    assert "--init_checkpoint" in line
+    assert part in line
