@@ -48,7 +48,10 @@ def _parser():
         help="whose metric to score by (default: told from the data file)",
     )
     parser.add_argument(
-        "--title", metavar="TEXT", help="the heading (default: of the data file's name)"
+        "--title",
+        metavar="TEXT",
+        type=command_line.text,
+        help="the heading (default: of the data file's name)",
     )
     return parser
 

@@ -50,7 +50,9 @@ def _parser():
     parser.add_argument(
         "--annot", action="store_true", help="write the values into the squares, too"
     )
-    parser.add_argument("--title", metavar="TEXT", help="a line above the map")
+    parser.add_argument(
+        "--title", metavar="TEXT", type=command_line.text, help="a line above the map"
+    )
     parser.add_argument(
         "--metric",
         choices=tuple(METRIC_NAMES),
@@ -86,7 +88,9 @@ def _parser():
         help="the questions, to score the baseline of a prediction folder with (default: those "
         "that the table was made with)",
     )
-    parser.add_argument("--other-title", metavar="TEXT", help="a line above that map")
+    parser.add_argument(
+        "--other-title", metavar="TEXT", type=command_line.text, help="a line above that map"
+    )
     return parser
 
 

@@ -49,6 +49,11 @@ def check_order(script, given, wanted):
         )
 
 
+def text(argument):
+    """A text for people as it was typed, whose bytes may be none of the terminal's encoding."""
+    return argument.encode("utf-8", "replace").decode("utf-8")
+
+
 def run(main, argv=None, goes_on=False):
     """Runs a script's ``main(argv)`` as a program and exits with its status.
 

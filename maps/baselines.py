@@ -31,7 +31,7 @@ def typed(text, table, what):
         UserError: no number from 0 to 100, or a share where the table has percent.
     """
     try:
-        value = float(text)
+        value = float(_as_number(text))
     except ValueError:
         raise UserError(
             "%s: %r is not a number; give the score of the unmasked run, such as 80.567, or the "
@@ -45,6 +45,11 @@ def typed(text, table, what):
             % (what, text, 100 * value)
         )
     return value
+
+
+def _as_number(text):
+    """``80,567`` and ``80.567%`` as Python writes numbers."""
+    return text.strip().rstrip("%").replace(",", ".")
 
 
 def doubt(value, text, table):
@@ -79,8 +84,9 @@ def _other_score(value, text, table):
 def _is_rounded(text, value, exact):
     """Whether a number as it was typed is another, rounded or cut off."""
     try:
-        float(text)
-        decimals = min(3, max(1, len(text.partition(".")[2])))
+        number = _as_number(text)
+        float(number)
+        decimals = min(3, max(1, len(number.partition(".")[2])))
     except ValueError:  # a file or folder, whose scores are exact
         decimals = 3
     return abs(value - exact) <= 10.0**-decimals + 0.0005

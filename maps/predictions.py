@@ -112,14 +112,19 @@ def _layers_text(layers, num_layers):
     """``all layers``, ``layer 3``, ``layers 1, 4-6``; they count from 1."""
     if len(layers) == num_layers:
         return "all layers"
+    texts = named(stretches(layers), _MOST_NAMED)
+    return "layer%s %s" % ("" if len(layers) == 1 else "s", texts)
+
+
+def stretches(numbers):
+    """``1``, ``4-6``: sorted numbers, those that follow one another as one text."""
     spans = []
-    for layer in layers:
-        if spans and spans[-1][1] == layer - 1:
-            spans[-1][1] = layer
+    for number in numbers:
+        if spans and spans[-1][1] == number - 1:
+            spans[-1][1] = number
         else:
-            spans.append([layer, layer])
-    texts = ["%d" % first if first == last else "%d-%d" % (first, last) for first, last in spans]
-    return "layer%s %s" % ("" if len(layers) == 1 else "s", named(texts, _MOST_NAMED))
+            spans.append([number, number])
+    return ["%d" % first if first == last else "%d-%d" % (first, last) for first, last in spans]
 
 
 # What the files say -----------------------------------------------------------------------------

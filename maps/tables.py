@@ -26,7 +26,7 @@ import pandas as pd
 from common import files
 from common.command_line import UserError
 from maps.kinds import KINDS, MAP, key_of, zone_order
-from maps.predictions import named, run_name
+from maps.predictions import named, run_name, stretches
 from squad.metric import plain_sum
 from zones.masks import OFFERED_ZONES, ZONES
 
@@ -174,7 +174,7 @@ def _read(path, what, forms):
     where = "%s: %s" % (what, path)
     text = files.read_text(path, what)
     separator = _separator(text)
-    rows = csv.reader(io.StringIO(text), delimiter=separator)
+    rows = csv.reader(io.StringIO(text, newline=None), delimiter=separator)
     found = {}
     try:
         header = _names(next(rows, []))
@@ -238,14 +238,18 @@ def _separator(text):
 
 
 def _names(row):
-    return tuple(name.strip().lower() for name in row)
+    names = [name.strip().lower() for name in row]
+    while names and not names[-1]:  # Spreadsheet programs save columns that are empty.
+        names.pop()
+    return tuple(names)
 
 
 def _values(header, row, here):
-    if len(row) != len(header):
+    if any(field.strip() for field in row[len(header) :]) or len(row) < len(header):
+        hint = "is a decimal comma taken for a separator?" if len(row) > len(header) else ""
         raise UserError(
-            "%s: %d values in place of %d; is a decimal comma taken for a separator?"
-            % (here, len(row), len(header))
+            "%s: %d values in place of %d; %s"
+            % (here, len(row), len(header), hint or "was the file cut short?")
         )
     values = []
     for name, text in zip(header, map(str.strip, row)):
@@ -382,9 +386,12 @@ def _by_layer(table, where):
     if missing:
         raise UserError(
             "%s: of %d layers these are missing: %s; run get_results.py again"
-            % (where, layers.max(), named(list(map(str, missing)), _MOST_NAMED))
+            % (where, layers.max(), named(stretches(missing), _MOST_NAMED))
         )
-    return table.set_index("layer").sort_index()
+    table = table.set_index("layer").sort_index()
+    if table.isna().all(axis=None):
+        raise UserError("%s: there is no score in it; run get_results.py again" % where)
+    return table
 
 
 class Scores(NamedTuple):

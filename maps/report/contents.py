@@ -73,9 +73,11 @@ def read_nbest(path, what="n-best file") -> Dict[str, Dict[str, float]]:
         for key, entries in lists.items():
             # From the last to the first, so that of equal texts the likeliest counts.
             pairs = [(entry["text"], float(entry["probability"])) for entry in reversed(entries)]
+            if not all(isinstance(text, str) and 0 <= chance <= 1 for text, chance in pairs):
+                raise ValueError(key)
             result[key] = dict(pairs)
         return result
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise UserError(
             "%s: %s does not hold lists of texts with probabilities; write it again with "
             "--write_nbest=True, or take it away" % (what, path)

@@ -10,7 +10,7 @@ import pytest
 
 import visualize_att_zone
 from maps.figure import maps_figure
-from maps.panels import Panel
+from maps.panels import Panel, read_panel
 from maps.tables import read_results
 from tests.support.refusals import refusal
 from zones.masks import ZONES
@@ -160,6 +160,12 @@ def draw(results_file, name, *options):
     return path.read_bytes()
 
 
+def test_a_title_in_bytes_that_are_no_text(results_file):
+    path = results_file.parent / "squad.pdf"
+    visualize_att_zone.main([str(results_file), "80.567", str(path), "--title", "caf\udce9"])
+    assert path.stat().st_size > 1000
+
+
 def test_pdf_keeps_text_as_truetype(results_file, capsys):
     pdf = draw(results_file, "squad.pdf", "--title", "$ 5 and 6 $", "--annot")
     assert capsys.readouterr().out == "wrote %s\n" % (results_file.parent / "squad.pdf")
@@ -207,6 +213,27 @@ def test_help_shows_an_example(capsys):
     assert "python visualize_att_zone.py results.csv 80.567 squad.pdf" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("end", [",", ",,", ", ,"])
+def test_columns_that_are_empty_are_passed_over(results_file, end):
+    good = read_results(results_file)
+    lines = results_file.read_text().splitlines()
+    results_file.write_text("".join(line + end + "\n" for line in lines))
+    pd.testing.assert_frame_equal(read_results(results_file), good)
+
+
+def test_lines_may_end_as_on_old_macs(results_file):
+    good = read_results(results_file)
+    results_file.write_bytes(results_file.read_bytes().replace(b"\n", b"\r"))
+    pd.testing.assert_frame_equal(read_results(results_file), good)
+
+
+@pytest.mark.parametrize("baseline", ["80,567", "80.567%", " 80.567 "])
+def test_a_baseline_as_people_write_it(results_file, baseline):
+    panels = [read_panel(results_file, text) for text in (baseline, "80.567")]
+    pd.testing.assert_frame_equal(*(panel.change for panel in panels))
+    assert panels[0].doubt is panels[1].doubt is None
+
+
 # Mistakes ---------------------------------------------------------------------------------------
 
 
@@ -230,7 +257,8 @@ ROW = "80,80,80,80,80"
         (["layer,q2,q2p,p2q,p2", "1,80,80,80,80"], ["first line is 'layer,q2,q2p,p2q,p2'"]),
         (["layer,all,q2,q2p,p2,p2q", "1," + ROW], ["first line"]),
         ([HEADER], ["no layer"]),
-        ([HEADER, "1,80,80,80,80"], ["line 2: 5 values in place of 6"]),
+        ([HEADER, "1,80,80,80,80"], ["line 2: 5 values in place of 6; was the file cut short"]),
+        ([HEADER, "1,,,,,", "2,,,,,"], ["no score"]),
         ([HEADER, "1,80,5,80,80,80,80"], ["line 2: 7 values in place of 6", "a decimal comma"]),
         ([HEADER, "1," + ROW, "", "2,80,80,x,80,80"], ["line 4: q2p is 'x'", "not a score"]),
         ([HEADER, "1,80,nan,80,80,80"], ["line 2: q2 is 'nan'"]),
@@ -240,7 +268,7 @@ ROW = "80,80,80,80,80"
         ([HEADER, "one," + ROW], ["line 2: layer is 'one', which is not a layer"]),
         ([HEADER, "0," + ROW], ["line 2: layer is '0', which is not a layer"]),
         ([HEADER, "1," + ROW, "1," + ROW], ["line 3: layer 1 stands there twice"]),
-        ([HEADER, "1," + ROW, "3," + ROW, "6," + ROW], ["of 6 layers", "missing: 2, 4, 5"]),
+        ([HEADER, "1," + ROW, "3," + ROW, "6," + ROW], ["of 6 layers", "missing: 2, 4-5"]),
         ([HEADER, "2," + ROW], ["of 2 layers", "missing: 1"]),
         ([HEADER, '1,"' + "8" * 200000 + '",80,80,80,80'], ["line 2", "not a table"]),
     ],
@@ -264,7 +292,7 @@ def test_takes_what_a_spreadsheet_makes_of_a_table(results_file):
     "baseline, part",
     [
         ("high", "'high' is not a number"),
-        ("80,567", "'80,567' is not a number"),
+        ("80,567,1", "'80,567,1' is not a number"),
         ("", "'' is not a number"),
         ("nan", "nan is not a score from 0 to 100"),
         ("inf", "inf is not a score"),

@@ -340,6 +340,23 @@ def test_refuses_folders_without_cells(folder, capsys):
         ("prediction/predictions_layer1_q2.json", '{"0-0": "a', "is not JSON"),
         ("prediction/nbest_predictions.json", '{"0-0": [{"text": "a"}]}', "n-best file: "),
         ("prediction/nbest_predictions.json", "[]", "does not hold lists of texts"),
+        *(
+            (
+                "prediction/nbest_predictions.json",
+                '{"0-0": [{"text": %s, "probability": %s}]}' % (text, probability),
+                "does not hold lists of texts",
+            )
+            for text, probability in [
+                ('"a"', "NaN"),
+                ('"a"', "Infinity"),
+                ('"a"', "-0.1"),
+                ('"a"', '"x"'),
+                ("7", "0.5"),
+                ("null", "0.5"),
+                ('"a"', "null"),
+                ('"a"', "1" * 400),
+            ]
+        ),
     ],
 )
 def test_refuses_other_files(folder, capsys, name, content, part):
@@ -352,6 +369,11 @@ def test_refuses_other_files(folder, capsys, name, content, part):
 def test_swapped_arguments_are_recognised(folder, capsys):
     line = refused(capsys, folder, argv=folder.argv()[1::-1] + folder.argv()[2:])
     assert line.endswith("write them as in: report.py prediction squad/dev-v1.1.json report.html")
+
+
+def test_a_title_in_bytes_that_are_no_text(folder):
+    assert report.main([*map(str, folder.argv()), "--title", "caf\udce9"]) is None
+    assert "caf?" in (folder.root / "report.html").read_text("utf-8")
 
 
 def test_refuses_a_report_that_is_no_page(folder, capsys):
