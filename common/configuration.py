@@ -58,7 +58,15 @@ _IGNORED_KEYS = re.compile(
     "|transformers_version|torch_dtype|dtype|torchscript|use_cache|gradient_checkpointing"
     "|(?:bos|eos|sep|cls|mask|unk)_token_id|classifier_dropout(?:_prob)?|id2label|label2id"
     "|num_labels|finetuning_task|problem_type|output_past|output_attentions|output_hidden_states"
-    "|return_dict|attn_implementation|_attn_implementation.*|tie_word_embeddings|position_ids"
+    # Of the first versions, whose files list what every kind of model may be told.
+    "|return_dict|use_return_dict|xla_device|use_bfloat16|chunk_size_feed_forward|tokenizer_class"
+    "|prefix|task_specific_params|do_sample|early_stopping|num_beams|num_beam_groups|temperature"
+    "|top_k|top_p|typical_p|diversity_penalty|repetition_penalty|length_penalty|max_length"
+    "|min_length|(?:encoder_)?no_repeat_ngram_size|bad_words_ids|num_return_sequences|eos_token_ids"
+    "|decoder_start_token_id|forced_(?:bos|eos)_token_id|remove_invalid_values|output_scores"
+    "|return_dict_in_generate|exponential_decay_length_penalty|(?:begin_)?suppress_tokens"
+    "|cross_attention_hidden_size|tf_legacy_loss"
+    "|attn_implementation|_attn_implementation.*|tie_word_embeddings|position_ids"
 )
 # Of the same: what changes it, unless it has one of these values.
 _PLAIN_VALUES = {
@@ -222,8 +230,14 @@ class BertConfig:
         for key, known in (("hidden_act", _ACTIVATIONS), ("model_type", ARCHITECTURES)):
             if getattr(self, key) not in known:
                 raise UserError(
-                    "%s: %s %r is not known; choose from %s"
-                    % (where, name(key), getattr(self, key), ", ".join(sorted(known)))
+                    "%s: %s %r is not known; choose from %s%s"
+                    % (
+                        where,
+                        name(key),
+                        getattr(self, key),
+                        ", ".join(sorted(known)),
+                        "" if named else _FROM_THE_HUB,
+                    )
                 )
         if self.type_vocab_size < self.architecture.num_segments:
             raise UserError(

@@ -12,6 +12,12 @@ from hub.tokenizers import LIBRARY_FILE, VOCABULARY, LibraryTokenizer
 from hub.weights import write_json
 
 _SETTINGS, _SPECIAL = "tokenizer_config.json", "special_tokens_map.json"
+# Of transformers, those that cut text as BERT's own code does.
+_CLASSES = (None, "PreTrainedTokenizerFast", "TokenizersBackend") + tuple(
+    kind + "Tokenizer" + ending
+    for kind in ("Bert", "Electra", "DistilBert", "Auto", "MobileBert", "RetriBert")
+    for ending in ("", "Fast")
+)
 
 
 class ReaderTokenizer(NamedTuple):
@@ -119,7 +125,17 @@ def _of_word_pieces(directory, names, document):
                 "its vocabulary is cased" if is_cased else "it is, as for most such vocabularies",
             )
         )
-    tokenization.check_case(vocabulary, settings["do_lower_case"], "DIR/" + VOCABULARY)
+    try:
+        tokenization.check_case(vocabulary, settings["do_lower_case"])
+    except UserError:
+        raise UserError(
+            "DIR: %s says do_lower_case = %s, but the vocabulary is %s; mend the one that is wrong"
+            % (
+                _SETTINGS if _SETTINGS in names else LIBRARY_FILE,
+                settings["do_lower_case"],
+                "cased" if settings["do_lower_case"] else "uncased",
+            )
+        )
     return ReaderTokenizer(VOCABULARY, content, max(vocabulary.values()) + 1, settings)
 
 
@@ -138,6 +154,7 @@ def _settings_of(directory, names, document):
         ),
     }
     for key, usual in (
+        ("tokenizer_class", _CLASSES),
         ("word_tokenizer_type", (None, "basic")),
         ("subword_tokenizer_type", (None, "wordpiece")),
         ("do_basic_tokenize", (None, True)),

@@ -104,6 +104,14 @@ def test_lower_casing_strips_accents_and_nothing_else_does():
     assert BasicTokenizer(False).tokenize("Éa") == ["Éa"]
 
 
+def test_accents_stay_in_lower_cased_text_where_asked_for():
+    words = "die schön ##e stadt köln müsste ."
+    vocabulary = {p: n for n, p in enumerate([*SPECIAL, *words.split()])}
+    text = "Die schöne Stadt Köln müsste."
+    assert Tokenizer(vocabulary, True, False).tokenize(text) == words.split()
+    assert "[UNK]" in Tokenizer(vocabulary, True).tokenize(text)
+
+
 @given(st.text())
 def test_no_character_is_lost_or_made_up(text):
     kept = "".join(

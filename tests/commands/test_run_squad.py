@@ -212,11 +212,6 @@ MISTAKES = {
     "unknown flag": (dict(do_predict=True, mask_zones="q2"), ["mask_zones"]),
     "not a number": (dict(do_train=True, learning_rate="fast"), ["learning_rate", "fast"]),
     "zero batch": (dict(do_train=True, train_batch_size=0), ["train_batch_size"]),
-    "no epochs": (dict(do_train=True, num_train_epochs=0), ["--num_train_epochs", "say more"]),
-    "endless epochs": (
-        dict(do_train=True, num_train_epochs=1e300),
-        ["--num_train_epochs", "fewer"],
-    ),
     "tpu without name": (dict(do_predict=True, use_tpu=True), ["--use_tpu", "--tpu_name"]),
     "tpu without bucket": (
         dict(do_predict=True, use_tpu=True, tpu_name="t"),
@@ -242,6 +237,13 @@ def test_a_mistake_gets_one_line_and_status_2(name, small_files, tmp_path, capsy
     assert not [path for path in left if path.is_file()]
 
 
+@pytest.mark.parametrize("epochs, part", [(0, "say more"), (0.1, "say more"), (1e300, "say fewer")])
+def test_epochs_that_cannot_be_are_named(epochs, part, small_files, tmp_path, capsys):
+    flags = dict(do_train=True, num_train_epochs=epochs)
+    assert small.run(small_files, tmp_path / "out", **flags) == 2
+    assert_one_line(capsys, "--num_train_epochs", part)
+
+
 CONFIGS = {
     "not json": ("{", ["--bert_config_file", "not JSON"]),
     "a list": ("[]", ["--bert_config_file", "no JSON object"]),
@@ -249,7 +251,10 @@ CONFIGS = {
     "no vocabulary size": ({"hidden_size": 16}, ["vocab_size"]),
     "a string for a number": (dict(small.CONFIG, hidden_size="16"), ["hidden_size", "'16'"]),
     "heads do not divide": (dict(small.CONFIG, num_attention_heads=3), ["num_attention_heads"]),
-    "unknown activation": (dict(small.CONFIG, hidden_act="swish"), ["hidden_act", "gelu"]),
+    "unknown activation": (
+        dict(small.CONFIG, hidden_act="swish"),
+        ["hidden_act", "gelu", "convert_checkpoint.py"],
+    ),
     "other vocabulary": (dict(small.CONFIG, vocab_size=9), ["--vocab_file", "vocab_size 9;"]),
     "other width": (dict(small.CONFIG, hidden_size=8), ["--output_dir", "has shape"]),
     "more layers": (dict(small.CONFIG, num_hidden_layers=3), ["--output_dir", "layer_2"]),
@@ -266,6 +271,56 @@ def test_a_wrong_configuration_is_named(name, small_files, small_model, tmp_path
     assert small.run(small_files, bare, do_predict=True, **where) == 2
     assert_one_line(capsys, *parts)
     assert not list((tmp_path / "predictions").glob("*.json"))
+
+
+OF_THE_HUB = {
+    # As transformers writes it, of a model of BERT's.
+    "architectures": ["BertForMaskedLM"],
+    "layer_norm_eps": 1e-12,
+    "pad_token_id": 0,
+    "model_type": "bert",
+    "transformers_version": "4.2.2",
+    "position_embedding_type": "absolute",
+    "use_cache": True,
+    "gradient_checkpointing": False,
+}
+OF_ITS_FIRST_VERSIONS = dict(
+    architectures=["BertModel"], bad_words_ids=None, bos_token_id=None, do_sample=False,
+    eos_token_ids=0, finetuning_task=None, id2label={"0": "LABEL_0"}, is_decoder=False,
+    length_penalty=1.0, max_length=20, num_beams=1, num_labels=2, num_return_sequences=1,
+    output_attentions=False, output_past=True, pruned_heads={}, repetition_penalty=1.0,
+    temperature=1.0, top_k=50, top_p=1.0, torchscript=False, use_bfloat16=False, xla_device=None,
+    chunk_size_feed_forward=0, directionality="bidi", pooler_fc_size=768, language="english",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [OF_THE_HUB, OF_ITS_FIRST_VERSIONS])
+def test_what_changes_nothing_in_a_configuration_of_the_hub_is_passed_over(
+    more, small_files, small_model, tmp_path, capsys
+):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(dict(small.CONFIG, **more)))
+    model = small.bare(small_model, tmp_path / "model")
+    answers = []
+    for config in (small_files.config, path):
+        out = tmp_path / config.stem
+        flags = dict(do_predict=True, bert_config_file=config, prediction_dir=out)
+        assert small.run(small_files, model, **flags) == 0
+        answers.append((out / "nbest_predictions.json").read_bytes())
+    assert answers[0] == answers[1]
+    notes = [line for line in capsys.readouterr().err.splitlines() if "erf" in line]
+    assert len(notes) == ("transformers_version" in more)
+
+
+@pytest.mark.parametrize("key", ["position_embedding_type", "is_decoder", "num_hidden_groups"])
+def test_what_changes_a_model_is_named_with_the_way(
+    key, small_files, small_model, tmp_path, capsys
+):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**small.CONFIG, **OF_THE_HUB, key: "relative_key"}))
+    flags = dict(do_predict=True, bert_config_file=path)
+    assert small.run(small_files, small.bare(small_model, tmp_path / "model"), **flags) == 2
+    assert_one_line(capsys, "--bert_config_file", key, "convert_checkpoint.py")
 
 
 def test_a_vocabulary_may_have_fewer_entries_than_the_model(

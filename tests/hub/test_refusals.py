@@ -289,6 +289,16 @@ def test_a_trained_model_is_not_overwritten(model, small_model, tmp_path, capsys
 # Tokenizers -------------------------------------------------------------------------------------
 
 
+def test_a_case_that_cannot_be_is_named(source, tmp_path, capsys, shared):
+    """Where the settings of the tokenizer contradict its vocabulary."""
+    vocabulary = (shared / "data" / "bert-base-cased-vocab.txt").read_text("utf-8")
+    (source / "vocab.txt").write_text(vocabulary, "utf-8")
+    configure(source, vocab_size=28996)
+    (source / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True}))
+    line = refusal(capsys, convert_checkpoint.main, source, tmp_path / "out")
+    assert "DIR: tokenizer_config.json says do_lower_case = True, but the vocabulary is" in line
+
+
 def test_no_tokenizer_is_named(source, tmp_path, capsys):
     (source / "vocab.txt").unlink()
     line = refusal(capsys, convert_checkpoint.main, source, tmp_path / "out")
@@ -321,6 +331,8 @@ def test_a_file_that_the_library_cannot_read_is_named(content, source, tmp_path,
         ({"do_lower_case": "False"}, {"do_lower_case": False}, "do_lower_case"),
         ({"do_lower_case": "perhaps"}, {"do_lower_case": True}, "do_lower_case"),
         ({"word_tokenizer_type": "mecab"}, {}, "word_tokenizer_type"),
+        ({"tokenizer_class": "BertJapaneseTokenizer"}, {}, "BertJapaneseTokenizer"),
+        ({"tokenizer_class": "DistilBertTokenizerFast"}, {}, None),
         ({"never_split": ["Paris"]}, {}, "never_split"),
         ([], {"do_lower_case": True}, "no JSON object"),
     ],
