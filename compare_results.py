@@ -79,7 +79,7 @@ def _compare_folders(options):
             )
     clusters = clusters_of(development, options.cluster)
     print(
-        "%s of %s, exact match, second minus first (t test clustered by %s)\n"
+        "%s of %s, exact match, second minus first (score test clustered by %s)\n"
         % (
             counted(len(development), "question"),
             counted(clusters.number, options.cluster),

@@ -68,11 +68,7 @@ def _parser():
     parser.add_argument(
         "--side-by-side", metavar="FILE", help="draw the map of this table, too, as B beside A"
     )
-    parser.add_argument(
-        "--other-baseline",
-        metavar="BASELINE",
-        help="the baseline of that table",
-    )
+    parser.add_argument("--other-baseline", metavar="BASELINE", help="the baseline of that table")
     parser.add_argument(
         "--zone", metavar="ZONE", help="of results_heads.csv, the zone to draw: layers x heads"
     )

@@ -2,27 +2,34 @@
 
 SQuAD asks about five questions of a passage. If a mask breaks one of them, it is likelier to break
 the others, so that they tell less than as many questions of as many passages. What counts is how
-passages differ.
+passages differ (for evaluations of language models: E. Miller, "Adding Error Bars to Evals",
+arXiv:2411.00640, 2024). An interval is made in three steps.
 
-The variance of the mean change is *cluster-robust*: the sum over passages of the squares of their
-summed deviations (Liang and Zeger, Biometrika 73, 1986; for evaluations of language models:
-E. Miller, "Adding Error Bars to Evals", arXiv:2411.00640, 2024). Three corrections make it fit for
-few passages:
+1. **The variance of the mean change**, for G passages of n questions each, N in all. It is
+   *cluster-robust*: the sum over passages of the squares of their summed deviations (Liang and
+   Zeger, Biometrika 73, 1986), each divided by 1 - n / N (CR2 of Bell and McCaffrey, Survey
+   Methodology 28, 2002, for a mean). With few passages it depends on which of them happened to
+   change, so that it is drawn to the variance that questions have if any two of a passage are as
+   alike as any other two, as much as if 100 passages had been seen to say so. That variance is
+   s^2 (1 + r (sum n^2 / N - 1)) / N, where r is the intraclass correlation from the analysis of
+   variance (Donner, International Statistical Review 54, 1986), with half a passage added whose
+   questions are all alike.
+2. **The effective number of questions**: that of independent questions whose mean has the same
+   variance (Korn and Graubard, Survey Methodology 24, 1998).
+3. **The interval** is Tango's score interval for paired proportions (Statistics in Medicine 17,
+   1998) with that number, so that it is long enough, and rightly skewed, where changes are few.
+   Student's t takes the place of the normal distribution, with one degree of freedom less than
+   the N^2 / sum n^2 passages of one size that tell as much as these (Kish, Survey Sampling, 1965).
+   A change of F1 counts as that of a question broken or mended with the chances that give the
+   same mean and the same mean square.
 
-- each passage's sum is divided by the square root of 1 - h, where h is its share of the questions
-  (CR2 of Bell and McCaffrey, Survey Methodology 28, 2002, for a mean);
-- Student's t takes the place of the normal distribution, with as many degrees of freedom as
-  passages of one size would give: (sum n^2)^2 / sum n^4 - 1 for passages of n questions (Carter,
-  Schnepel, Steigerwald, Review of Economics and Statistics 99, 2017);
-- a change between -1 and 1 of few questions is skewed, so that half a question that falls by 1 and
-  half a one that rises by 1 are added, as Agresti and Min do for independent pairs (Statistics in
-  Medicine 24, 2005), to the *effective* number of questions: that of independent questions with
-  the same variance of their mean (Korn and Graubard, Survey Methodology 24, 1998).
+The p value is that of the same score test. For independent questions it is McNemar's.
 
 Of several runs, runs and passages both count as drawn by chance: the variance over passages of the
 changes averaged over runs, plus the variance over runs, with Satterthwaite's degrees of freedom.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -30,12 +37,19 @@ from scipy.stats import t as student
 
 from common.command_line import UserError
 
-# What is added: half a question that falls by 1, and half a one that rises by 1.
-_ADDED = 1.0
+# As many passages count as having said that all questions of a passage are equally alike.
+_PASSAGES_BEFORE = 100.0
+
+# What is added to the passages when their correlation is told: half a one, its questions all alike.
+_PASSAGES_ALIKE = 0.5
 
 # By chance passages may sum up alike; then nothing says that questions tell more than this many.
 _MOST_EFFECTIVE = 2.0
 
+# Halvings until an end of an interval is known to the last digit that a table shows.
+_HALVINGS = 50
+
+# So few passages, or changed passages, and no interval is to be trusted.
 FEW_CLUSTERS = 10
 
 # What questions may have in common.
@@ -50,6 +64,7 @@ class Clusters:
             question counts as one below.
         of: int ``[questions]``, the number of each question's cluster, from 0.
         sizes: int ``[clusters]``.
+        mean_size: the number of questions in the passage of a question, on average over questions.
         freedom: degrees of freedom, see above.
     """
 
@@ -61,8 +76,8 @@ class Clusters:
         self.sizes = np.bincount(self.of).astype(float)
         if self.number == 1:
             self.of, self.sizes = np.arange(len(self.of)), np.ones(len(self.of))
-        squares = self.sizes**2
-        self.freedom = max(1.0, squares.sum() ** 2 / (squares**2).sum() - 1)
+        self.mean_size = (self.sizes**2).sum() / len(self.of)
+        self.freedom = max(1.0, len(self.of) / self.mean_size - 1)
 
     def __len__(self):
         return len(self.sizes)
@@ -123,41 +138,95 @@ def change(differences, clusters) -> Change:
         differences: float ``[runs, questions]``, masked minus baseline, each from -1 to 1.
         clusters: Clusters of the questions.
     """
-    runs, questions = differences.shape
-    mean, square = differences.mean(), (differences**2).mean()
+    mean, square = float(differences.mean()), float((differences**2).mean())
     variance, freedom = _variance(differences, clusters)
     spread = max(square - mean**2, 0.0)
-    most = _MOST_EFFECTIVE * runs * questions
-    effective = min(most, spread / variance) if variance > 0 else most / _MOST_EFFECTIVE
-    total = effective + 2 * _ADDED
-    centre = mean * effective / total
-    error = np.sqrt(((square * effective + _ADDED) / total - centre**2) / total)
-    margin = student.ppf(0.975, freedom) * error
+    effective = float(differences.size)
+    if variance > 0:
+        effective = min(_MOST_EFFECTIVE * effective, spread / variance)
+    times = student.ppf(0.975, freedom)
+    low, high = (_end_of_interval(mean, square, effective, times, end) for end in (-1.0, 1.0))
+    distance = _distance(mean, square, effective, 0.0)
     return Change(
         100 * mean,
-        100 * max(centre - margin, -1.0),
-        100 * min(centre + margin, 1.0),
-        float(2 * student.sf(abs(centre) / error, freedom)),
-        100 * np.sqrt(variance),
+        100 * low,
+        100 * high,
+        float(2 * student.sf(distance, freedom)),
+        100 * math.sqrt(variance),
     )
+
+
+def _distance(mean, square, effective, truth):
+    """How many standard errors the mean is from what may be the truth: Tango's score statistic.
+
+    The standard error is that under the truth: with the likeliest chances of a mended and a broken
+    question, ``mended - broken = truth``.
+    """
+    mended, broken = (square + mean) / 2, (square - mean) / 2
+    half = (truth * (2 - mended + broken) - square) / 4
+    likeliest = math.sqrt(max(half**2 + broken * truth * (1 - truth) / 2, 0.0)) - half
+    variance = (2 * likeliest + truth - truth**2) / effective
+    if variance <= 1e-15:  # a change that every question has, or none
+        return 0.0 if abs(mean - truth) < 1e-9 else math.inf
+    return abs(mean - truth) / math.sqrt(variance)
+
+
+def _end_of_interval(mean, square, effective, times, end):
+    """The truth furthest towards ``end``, -1 or 1, from which the mean is not too far."""
+    inside, outside = mean, end
+    for _ in range(_HALVINGS):
+        middle = (inside + outside) / 2
+        if _distance(mean, square, effective, middle) <= times:
+            inside = middle
+        else:
+            outside = middle
+    return inside
 
 
 def _variance(differences, clusters):
     """(The variance of the mean change, its degrees of freedom)."""
-    runs, questions = differences.shape
-    mean = differences.mean()
-    sums = clusters.sums(differences.mean(0) - mean)
-    over_clusters = (
-        sums**2 / np.maximum(1 - clusters.sizes / questions, 1e-9)
-    ).sum() / questions**2
+    runs, _ = differences.shape
+    over_clusters = _variance_over_clusters(differences.mean(0), clusters)
     if runs == 1:
         return over_clusters, clusters.freedom
-    over_runs = differences.mean(1).var(ddof=1) / runs
+    over_runs = float(differences.mean(1).var(ddof=1)) / runs
     both = over_clusters + over_runs
     if both == 0:
         return 0.0, clusters.freedom
     parts = over_clusters**2 / clusters.freedom + over_runs**2 / (runs - 1)
     return both, both**2 / parts
+
+
+def _variance_over_clusters(values, clusters):
+    """The variance of the mean of values ``[questions]``."""
+    questions, sizes = len(values), clusters.sizes
+    deviations = values - values.mean()
+    spread = (deviations**2).mean()
+    if spread == 0 or len(clusters) < 2:
+        return 0.0
+    sums = clusters.sums(deviations)
+    robust = (sums**2 / (1 - sizes / questions)).sum() / questions**2
+    alike = 1 + _correlation(spread, sums, clusters) * (clusters.mean_size - 1)
+    weight = len(clusters) / (len(clusters) + _PASSAGES_BEFORE)
+    return float(weight * robust + (1 - weight) * max(alike, 0.0) * spread / questions)
+
+
+def _correlation(spread, sums, clusters):
+    """The intraclass correlation of values, at most 1.
+
+    Args:
+        spread: the mean of their squared deviations, above 0.
+        sums: ``[clusters]``, the sums of their deviations.
+        clusters: Clusters, two at least.
+    """
+    questions, number = len(clusters.of), len(clusters)
+    if questions == number:  # one question of each says nothing of it, and nothing depends on it
+        return 0.0
+    between = (sums**2 / clusters.sizes).sum()
+    inside = max(spread * questions - between, 0.0) / (questions - number)
+    over = (between - (number - 1) * inside) / (questions - clusters.mean_size)
+    correlation = over / (over + inside)
+    return (number * correlation + _PASSAGES_ALIKE) / (number + _PASSAGES_ALIKE)
 
 
 def bootstrap_interval(differences, clusters, draws=2000, seed=1):

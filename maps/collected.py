@@ -124,6 +124,19 @@ def _power(measured, runs, clusters, asked):
     return [text]
 
 
+def _rare(measured, runs, asked):
+    """In how many cells intervals rest on few passages: a line, or none if in no cell."""
+    changed = measured["changed_f1" if asked.metric == "f1" else "changed"]
+    few = int(((changed > 0) & (changed < FEW_CLUSTERS)).sum())
+    if not few:
+        return []
+    advice = "hold these against McNemar's test" if len(runs) == 1 else "their intervals are rough"
+    return [
+        "In %d of %s fewer than %d %ss change; %s"
+        % (few, counted(len(changed), "cell"), FEW_CLUSTERS, asked.cluster, advice)
+    ]
+
+
 def _bootstrap(measured, runs, clusters, asked):
     """How far a clustered bootstrap's intervals are from those of the table: a line."""
     metric, ending = asked.metric, "_f1" if asked.metric == "f1" else ""
@@ -162,9 +175,14 @@ def _write_map(asked, runs, wanted, clusters):
         said.append("wrote %s and %s" % (beside(path, "std"), beside(path, "long")))
     if asked.is_tested:
         measured, summary = _significance(runs, wanted, clusters, asked)
-        said = [summary, *_power(measured, runs, clusters, asked), *said]
+        said_of_test = [
+            summary,
+            *_power(measured, runs, clusters, asked),
+            *_rare(measured, runs, asked),
+        ]
         if asked.draws:
-            said[2:2] = _bootstrap(measured, runs, clusters, asked)
+            said_of_test += _bootstrap(measured, runs, clusters, asked)
+        said = said_of_test + said
         measured = tables.with_all_cells(measured, wanted)
         tables.write_significance(beside(path, "significance"), measured)
         said.append("wrote " + beside(path, "significance"))

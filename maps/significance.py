@@ -17,13 +17,14 @@ from maps.tables import MEASURED
 # A cell is marked as significant if its corrected p value is below this.
 LEVEL = 0.05
 
-ERRORS = ("error", "error_f1")
+# What table_of knows beside: the standard error of a change, in points; how many clusters change.
+BESIDE = ("error", "changed", "error_f1", "changed_f1")
 
 # What tests are called.
 MCNEMAR = "McNemar's exact test"
 STUDENT = "Student's t test over the runs"
-CLUSTERED = "t test clustered by %s"
-CLUSTERED_RUNS = "t test clustered by %s and run"
+CLUSTERED = "score test clustered by %s"
+CLUSTERED_RUNS = "score test clustered by %s and run"
 
 
 def mcnemar_exact(broken, mended):
@@ -72,7 +73,7 @@ def table_of(runs, cells, clusters) -> pd.DataFrame:
 
     Returns:
         DataFrame with the keys of the cells' kind, the columns tables.MEASURED, where
-        ``significant`` is bool, and ERRORS, the standard errors of the changes in points.
+        ``significant`` is bool, and BESIDE.
     """
     columns = dict(zip(kind_of(cells[0]).keys, zip(*map(key_of, cells))))
     exact = _scored(runs, cells, clusters, "exact")
@@ -83,13 +84,14 @@ def table_of(runs, cells, clusters) -> pd.DataFrame:
     if len(runs) == 1:  # pairs of several runs may not be thrown together
         columns["mcnemar"] = mcnemar_exact(columns["broken"], columns["mended"])
     columns.update((name + "_f1", values) for name, values in f1.items())
-    return pd.DataFrame(columns, columns=[*kind_of(cells[0]).keys, *MEASURED, *ERRORS])
+    return pd.DataFrame(columns, columns=[*kind_of(cells[0]).keys, *MEASURED, *BESIDE])
 
 
 def _scored(runs, cells, clusters, metric):
     """Column -> values: the change of a score in every cell, corrected for their number."""
     before = np.stack([getattr(run.baseline.scores, metric) for run in runs])
-    changes = [change(_masked(runs, cell, metric) - before, clusters) for cell in cells]
+    differences = [_masked(runs, cell, metric) - before for cell in cells]
+    changes = [change(of_cell, clusters) for of_cell in differences]
     p_values = [found.p_value for found in changes]
     corrected = holm(p_values)
     return {
@@ -102,6 +104,9 @@ def _scored(runs, cells, clusters, metric):
         "p_holm": corrected,
         "significant": corrected < LEVEL,
         "error": [found.error for found in changes],
+        "changed": [
+            int((clusters.sums((of_cell != 0).any(0)) > 0).sum()) for of_cell in differences
+        ],
     }
 
 

@@ -110,7 +110,7 @@ def test_the_correction_is_over_the_heads_that_are_drawn(root):
         for head in range(HEADS):
             for zone in ("p2q", "union"):
                 put(root / "a", Cell(layer, zone, head=head), 30)
-    put(root / "a", Cell(0, "p2q", head=2), 15)  # p = 0.006: times 12 it is 0.07, times 6 0.04
+    put(root / "a", Cell(0, "p2q", head=2), 12)  # p = 0.0076: times 12 it is 0.09, times 6 0.045
     collect(root)
     table = str(root / "results_heads_significance.csv")
     assert not read_significance(table, kinds.HEADS)["significant"].any()

@@ -8,6 +8,7 @@ from scipy import stats
 
 from maps import clustered, significance
 from maps.clustered import Clusters
+from tests.support.simulated import coverage, passages, runs_of_passages
 
 
 def naive_mcnemar(broken, mended):
@@ -45,42 +46,73 @@ def test_holm_against_a_naive_loop():
 
 
 def naive_variance(differences, keys):
-    """The cluster-robust variance of a mean, passage by passage."""
-    count = len(differences)
+    """The variance of a mean: cluster-robust, drawn to that of passages of equal likeness."""
+    count, number = len(differences), len(set(keys))
     mean = sum(differences) / count
-    total = 0.0
+    robust = between = within = squared_sizes = 0.0
     for key in set(keys):
         inside = [value for value, of in zip(differences, keys) if of == key]
-        total += sum(value - mean for value in inside) ** 2 / (1 - len(inside) / count)
-    return total / count**2
+        own = sum(inside) / len(inside)
+        robust += sum(value - mean for value in inside) ** 2 / (1 - len(inside) / count)
+        between += len(inside) * (own - mean) ** 2
+        within += sum((value - own) ** 2 for value in inside)
+        squared_sizes += len(inside) ** 2
+    # The two mean squares of the analysis of variance, and the correlation they give (Donner).
+    size = (count - squared_sizes / count) / (number - 1)
+    of_between, of_within = between / (number - 1), within / (count - number)
+    correlation = (of_between - of_within) / (of_between + (size - 1) * of_within)
+    correlation += (1 - correlation) * 0.5 / (number + 0.5)
+    alike = 1 + correlation * (squared_sizes / count - 1)
+    alike *= sum((value - mean) ** 2 for value in differences) / count**2
+    return (number * robust / count**2 + 100 * alike) / (number + 100)
 
 
 def test_the_standard_error_against_a_naive_loop():
     rng = np.random.default_rng(3)
-    for count, passages in ((12, 3), (40, 11), (300, 60)):
-        keys = rng.integers(passages, size=count).tolist()
+    for count, number in ((12, 3), (40, 11), (300, 60)):
+        keys = rng.integers(number, size=count).tolist()
         differences = rng.choice([-1, -0.4, 0, 0, 0, 1.0], size=count)
         found = clustered.change(differences[np.newaxis], Clusters(keys))
         assert found.change == pytest.approx(100 * differences.mean())
         assert found.error == pytest.approx(100 * naive_variance(differences, keys) ** 0.5)
 
 
-def agresti_min(broken, mended, questions):
-    """Their interval for matched pairs, in points, with half a question in each of four fields."""
-    centre = (mended - broken) / (questions + 2)
-    square = (broken + mended + 1) / (questions + 2)
-    margin = 1.959964 * ((square - centre**2) / (questions + 2)) ** 0.5
-    return 100 * (centre - margin), 100 * (centre + margin)
+def naive_score(mended, broken, questions, truth):
+    """Tango's statistic, squared; the likeliest chances are searched, not solved for."""
+
+    def likelihood(chance):
+        terms = ((mended, chance + truth), (broken, chance))
+        terms += ((questions - mended - broken, 1 - truth - 2 * chance),)
+        return sum(times * np.log(max(share, 1e-300)) for times, share in terms if times)
+
+    chances = max(0.0, -truth), (1 - truth) / 2
+    for _ in range(200):
+        first, second = chances[0] * 2 / 3 + chances[1] / 3, chances[0] / 3 + chances[1] * 2 / 3
+        is_left = likelihood(first) > likelihood(second)
+        chances = (chances[0], second) if is_left else (first, chances[1])
+    chance = sum(chances) / 2
+    error = (2 * chance + truth - truth**2) / questions
+    return ((mended - broken) / questions - truth) ** 2 / error
 
 
-@pytest.mark.parametrize("broken, mended", [(0, 0), (3, 0), (20, 5), (400, 400)])
-def test_independent_questions_have_agresti_and_mins_interval(broken, mended):
+@pytest.mark.parametrize("broken, mended", [(0, 0), (3, 0), (0, 1), (20, 5), (400, 400)])
+def test_independent_questions_have_tangos_interval(broken, mended):
     questions = 10570
     differences = np.zeros(questions)
     differences[:broken], differences[broken : broken + mended] = -1, 1
     found = clustered.change(differences[np.newaxis], Clusters(range(questions)))
-    wanted = agresti_min(broken, mended, questions)
-    assert (found.low, found.high) == pytest.approx(wanted, rel=2e-3, abs=1e-4)
+    assert found.low < found.change < found.high
+    for end in (found.low, found.high):
+        score = naive_score(mended, broken, questions, end / 100)
+        assert score**0.5 == pytest.approx(stats.t.ppf(0.975, questions - 1), rel=2e-3)
+
+
+def test_the_p_value_of_independent_questions_is_mcnemars():
+    differences = np.zeros(5000)
+    differences[:60], differences[60:90] = -1, 1
+    found = clustered.change(differences[np.newaxis], Clusters(range(5000)))
+    without_continuity = 2 * stats.norm.sf((60 - 30) / (60 + 30) ** 0.5)
+    assert found.p_value == pytest.approx(without_continuity, rel=0.03)
 
 
 def test_the_p_value_is_below_5_percent_where_the_interval_leaves_0_out():
@@ -106,38 +138,34 @@ def test_nothing_changed_or_everything():
         assert np.isfinite(found).all()
 
 
-def passages(rng, number, correlation, broken, mended, samples):
-    """Simulated answers: a question of a passage has its passage's fate with some chance.
-
-    Two questions of one passage are correlated by ``correlation``. Passages have 1 to 9 questions.
-    """
-    sizes = rng.integers(1, 10, size=number)
-    of = np.repeat(np.arange(number), sizes)
-    shape = (samples, len(of))
-
-    def fates(shape):
-        drawn = rng.random(shape)
-        return np.where(drawn < broken, -1.0, np.where(drawn > 1 - mended, 1.0, 0.0))
-
-    is_shared = rng.random(shape) < correlation**0.5
-    return of, np.where(is_shared, fates((samples, number))[:, of], fates(shape))
+# Chances of a broken and a mended question.
+CHANCES = [(0.35, 0.05), (0.2, 0.1), (0.1, 0.0), (0.05, 0.02)]
 
 
-@pytest.mark.parametrize("number", [30, 100, 500])
+@pytest.mark.parametrize("broken, mended", CHANCES)
+@pytest.mark.parametrize("correlation", [0, 0.8])
+def test_coverage_of_few_passages(broken, mended, correlation):
+    samples = 500
+    ours, independent = coverage(30, correlation, broken, mended, samples)
+    # So many samples tell the coverage to a point.
+    assert 0.93 - 0.01 <= ours <= 0.97 + 0.01
+    assert independent < 0.65 or correlation == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [30, 60, 100, 500])
 @pytest.mark.parametrize("correlation", [0, 0.2, 0.5, 0.8])
-@pytest.mark.parametrize("broken, mended", [(0.2, 0.1), (0.35, 0.05)])
+@pytest.mark.parametrize("broken, mended", CHANCES)
 def test_coverage_on_simulated_passages(number, correlation, broken, mended):
-    rng = np.random.default_rng(5)
-    samples = 1200
-    of, differences = passages(rng, number, correlation, broken, mended, samples)
-    clusters = Clusters(of.tolist())
-    truth = 100 * (mended - broken)
-    hits = 0
-    for sample in differences:
-        found = clustered.change(sample[np.newaxis], clusters)
-        hits += found.low <= truth <= found.high
-    # 1,200 samples tell the coverage to 0.6 points.
-    assert 0.93 - 0.006 <= hits / samples <= 0.97 + 0.006
+    ours, _ = coverage(number, correlation, broken, mended, 6000)
+    # So many samples tell the coverage to 0.3 points.
+    assert 0.93 - 0.003 <= ours <= 0.97 + 0.003
+
+
+def test_an_interval_holds_the_truth_where_hardly_a_passage_changes():
+    """Of 30 passages 27 keep all their answers; no interval that allows for it is short."""
+    ours, _ = coverage(30, 0.8, 0.02, 0.01, 400)
+    assert ours >= 0.93
 
 
 def test_independent_intervals_are_too_short_where_questions_are_alike():
@@ -199,20 +227,10 @@ def test_runs_that_differ_widen_the_interval():
 
 @pytest.mark.parametrize("apart", [0, 0.03])
 def test_coverage_of_five_runs(apart):
-    rng = np.random.default_rng(10)
-    samples, number, mended = 500, 60, 0.05
-    hits = 0
-    for _ in range(samples):
-        of = np.repeat(np.arange(number), rng.integers(1, 10, size=number))
-        shared = rng.random(number)[of]
-        runs = []
-        for _ in range(5):
-            broken = 0.25 + apart * rng.standard_normal()
-            fate = np.where(rng.random(len(of)) < 0.6, shared, rng.random(len(of)))
-            runs.append(np.where(fate < broken, -1.0, np.where(fate > 1 - mended, 1.0, 0.0)))
-        found = clustered.change(np.array(runs), Clusters(of.tolist()))
-        hits += found.low <= -20 <= found.high
-    assert 0.93 - 0.01 <= hits / samples <= 0.98 + 0.01
+    drawn = runs_of_passages(np.random.default_rng(10), 5, 60, apart, 600)
+    found = [clustered.change(differences, Clusters(of.tolist())) for of, differences in drawn]
+    hits = np.mean([change.low <= -20 <= change.high for change in found])
+    assert 0.93 - 0.01 <= hits <= 0.97 + 0.01
 
 
 # What the data could have found -----------------------------------------------------------------

@@ -187,9 +187,9 @@ def footnote(root, capsys):
 
 def test_the_footnote_names_the_test_that_was_made(root, capsys):
     collect(root, "abc", "--baseline", "predictions.json")
-    assert footnote(root, capsys).startswith("t test clustered by passage and run, Holm's")
+    assert footnote(root, capsys).startswith("score test clustered by passage and run, Holm's")
     collect(root, "a", "--baseline", root / "a" / "predictions.json", "--cluster", "article")
-    assert footnote(root, capsys).startswith("t test clustered by article, Holm's")
+    assert footnote(root, capsys).startswith("score test clustered by article, Holm's")
     # Tables that an older version wrote.
     path = root / "results_significance.csv"
     rows = [line.split(",")[:13] for line in path.read_text().splitlines()]
