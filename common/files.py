@@ -75,6 +75,13 @@ def is_directory(path):
     return _gfile().isdir(path) if _is_remote(path) else os.path.isdir(path)
 
 
+def same(path, other):
+    """Whether two paths are of one file or directory."""
+    if _is_remote(path) or _is_remote(other):
+        return str(path).rstrip("/") == str(other).rstrip("/")
+    return os.path.realpath(str(path)) == os.path.realpath(str(other))
+
+
 def directory_of(path):
     """The directory that a file is in: ``.`` for a bare name."""
     return os.path.dirname(str(path)) or "."
@@ -372,7 +379,7 @@ def check_writable(path, what="output file", inputs=()):
     if _is_remote(path):
         return
     for read in filter(None, inputs):
-        if os.path.realpath(str(path)) == os.path.realpath(str(read)):
+        if same(path, read):
             raise UserError("%s: %s is a file to read here; name another one" % (what, path))
     directory = os.path.dirname(str(path)) or "."
     if os.path.isdir(path):

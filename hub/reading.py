@@ -52,6 +52,7 @@ def from_hub(directory, out):
     Raises:
         UserError: DIR cannot be read, or is no model that we have; nothing is written then.
     """
+    check_apart(directory, out)
     path, stored = weights.read_directory(directory)
     config_path = files.join(directory, CONFIG)
     config = our_config(files.read_json(config_path, "DIR"), config_path)
@@ -108,6 +109,12 @@ def _note_of(directory, tokenizer):
         if tokenizer.settings:
             flags["align_answers"] = False
     return Note(CONVERTED, files.absolute(directory), flags)
+
+
+def check_apart(directory, out):
+    """Raises UserError if OUT is the directory that is read."""
+    if files.same(directory, out):
+        raise UserError("OUT: %s is the directory to read here; name another one" % out)
 
 
 def _check_place(out):

@@ -9,7 +9,7 @@ from common.command_line import UserError
 from common.configuration import BertConfig
 from common.progress import say
 from hub.architectures import SPAN_HEAD, their_config, their_name
-from hub.reading import CONFIG, OUR_CONFIG, check_numbers
+from hub.reading import CONFIG, OUR_CONFIG, check_apart, check_numbers
 from hub.tokenizer_files import write_tokenizer
 from hub.tokenizers import LIBRARY_FILE, VOCABULARY
 from hub.weights import write_json, write_safetensors
@@ -31,6 +31,7 @@ def to_hub(directory, out, config_path=None, tokenizer_path=None, do_lower_case=
     Raises:
         UserError: a file cannot be read, or OUT not be written; nothing is written then.
     """
+    check_apart(directory, out)
     inside = files.list_directory(directory, "OUTPUT_DIR") if files.is_directory(directory) else []
     if config_path is None:
         config_path = _inside(directory, inside, "bert_config_file", OUR_CONFIG)

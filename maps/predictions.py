@@ -17,6 +17,8 @@ from zones.masks import ZONES
 
 # How many stretches of missing layers an error names.
 _MOST_NAMED = 20
+# More are a mistake, and a map of them has no end.
+MOST_LAYERS = 1000
 
 
 class Folder:
@@ -50,6 +52,11 @@ class Folder:
             )
         layers = [(cell.layer, cell.last_layer) for cell in self.cells]
         self.num_layers = 1 + max((n for pair in layers for n in pair if n is not None), default=-1)
+        if self.num_layers > MOST_LAYERS:
+            raise UserError(
+                "%s: %s has a file of layer %d, and no model has as many; take it away"
+                % (what, path, self.num_layers - 1)
+            )
 
     def map_cells(self, zones=ZONES):
         """The cells of the map: all that are wanted, those there and those missing.
@@ -80,12 +87,15 @@ class Folder:
     def lack(self, missing):
         """What is missing, and how to decode it: ``p2q, p2 in all layers are missing; ...``."""
         zones = sorted({cell.zone for cell in missing}, key=zone_order)
+        first = {cell for cell in missing if cell.layer == 0}
+        is_first = set(missing) == first and len(zones) > 1
         to_run = "bash decode_squad.sh"
         if zones != list(ZONES):
             to_run += " " + " ".join(zones)
-        return "%s: %s missing; to decode what is missing: %s" % (
+        return "%s: %s missing%s; to decode what is missing: %s" % (
             self.path,
             cells_text(missing, self.num_layers) + (" is" if len(missing) == 1 else " are"),
+            ", whose files are named layer0, for there layers count from 0" if is_first else "",
             to_run,
         )
 

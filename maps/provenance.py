@@ -120,4 +120,14 @@ def _read(path):
         facts = files.read_json(path) if files.exists(path) else {}
     except UserError:
         return {}
-    return facts if isinstance(facts, dict) and facts.get("written_by") == _WRITER else {}
+    return facts if _is_ours(facts) else {}
+
+
+def _is_ours(facts):
+    """Whether it is what write() writes, as far as readers rely on it."""
+    return (
+        isinstance(facts, dict)
+        and facts.get("written_by") == _WRITER
+        and facts.get("metric") in (None, "exact", "f1")
+        and all(isinstance(facts.get(name, {}), dict) for name in ("data", "tables"))
+    )

@@ -26,7 +26,7 @@ import pandas as pd
 from common import files
 from common.command_line import UserError
 from maps.kinds import KINDS, MAP, key_of, zone_order
-from maps.predictions import named, run_name, stretches
+from maps.predictions import MOST_LAYERS, named, run_name, stretches
 from squad.metric import plain_sum
 from zones.masks import OFFERED_ZONES, ZONES
 
@@ -61,8 +61,8 @@ MEASURED += (
 )
 DECIMALS = 3
 
-# How many missing layers an error names, and how many layers a table may have.
-_MOST_NAMED, _MOST_LAYERS = 60, 1000
+# How many stretches of missing layers an error names.
+_MOST_NAMED = 60
 
 
 # Columns ----------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ _POINTS = _Column("a change from -100 to 100", _decimal(-100, 100), "{:.3f}".for
 _CHANCE = _Column("a probability", _decimal(0, 1), "{:.6g}".format)
 _COUNT = _Column("a number of questions", _whole(0, 10**12), _whole_text)
 _NUMBER = _Column(
-    "a %s; they are numbered 1, 2, 3", _whole(1, _MOST_LAYERS), _whole_text, is_key=True
+    "a %s; they are numbered 1, 2, 3", _whole(1, MOST_LAYERS), _whole_text, is_key=True
 )
 _COLUMNS = {
     "run": _Column("a name", str, str, is_key=True),

@@ -73,7 +73,8 @@ def read_nbest(path, what="n-best file") -> Dict[str, Dict[str, float]]:
         for key, entries in lists.items():
             # From the last to the first, so that of equal texts the likeliest counts.
             pairs = [(entry["text"], float(entry["probability"])) for entry in reversed(entries)]
-            if not all(isinstance(text, str) and 0 <= chance <= 1 for text, chance in pairs):
+            # Where chances were rounded, 1 may be a little more.
+            if not all(isinstance(text, str) and 0 <= chance < 1.01 for text, chance in pairs):
                 raise ValueError(key)
             result[key] = dict(pairs)
         return result

@@ -189,11 +189,23 @@ def test_a_layer_missing_in_the_middle(folder, capsys):
     assert "all, q2, q2p, p2q, p2 in layer 2 are missing" in refused(capsys, folder)
 
 
+def test_layers_that_were_counted_from_1_are_recognised(folder, capsys):
+    for zone in ZONES:
+        (folder / file_name(PREDICTIONS, Cell(0, zone))).unlink()
+    line = refused(capsys, folder)
+    assert "in layer 1 are missing, whose files are named layer0, for there layers count" in line
+
+
 def test_a_stray_file_of_a_high_layer_gives_no_endless_line(folder, capsys):
     write(folder / "predictions_layer500_q2.json", predictions(1))
     line = refused(capsys, folder)
     assert "all, q2p, p2q, p2 in layers 4-501 and q2 in layers 4-500 are missing" in line
     assert len(line) < 400
+
+
+def test_a_file_of_a_layer_that_no_model_has(folder, capsys):
+    write(folder / "predictions_layer999999999999_q2.json", predictions(1))
+    assert "a file of layer 999999999999" in refused(capsys, folder)
 
 
 def test_a_partly_decoded_folder(folder, capsys):

@@ -272,6 +272,14 @@ def test_a_variant_is_read_and_several_are_not(source, tmp_path, capsys):
     assert "several variants" in line
 
 
+@pytest.mark.parametrize("flags", [[], ["--to-safetensors"]])
+def test_nothing_is_written_beside_what_is_read(flags, source, capsys):
+    before = sorted(path.name for path in source.iterdir())
+    line = refusal(capsys, convert_checkpoint.main, *flags, source, str(source) + "/.")
+    assert "OUT: " in line
+    assert sorted(path.name for path in source.iterdir()) == before
+
+
 def test_a_name_of_the_hub_is_no_directory(tmp_path, capsys):
     line = refusal(capsys, convert_checkpoint.main, "deepset/bert-base", tmp_path / "out")
     assert "no directory" in line and "download" in line
