@@ -28,8 +28,9 @@ from common.configuration import GELU_ERF, GELU_TANH, BertConfig
 # Small parts ----------------------------------------------------------------------------------
 
 
-# TensorFlow 2's graph optimiser makes one oneDNN kernel of a product, its bias and a GELU where the
-# GELU is written as its remapper knows it; TensorFlow 1.15 has no such kernel.
+# TensorFlow 2's graph optimiser makes one oneDNN kernel of a product, its bias and a GELU, where
+# the GELU is written as its remapper knows it and stands in a name scope of its own (without one,
+# another optimiser has reordered the products by then). TensorFlow 1.15 has no such kernel.
 _FUSES_GELU = not tf.__version__.startswith("1.")
 
 
@@ -42,7 +43,8 @@ def gelu(x):
     """
     scale = math.sqrt(2.0 / math.pi)
     if _FUSES_GELU:
-        return 0.5 * x * (1.0 + tf.tanh(scale * (x + 0.044715 * tf.pow(x, 3))))
+        with tf.name_scope("gelu"):
+            return 0.5 * x * (1.0 + tf.tanh(scale * (x + 0.044715 * tf.pow(x, 3))))
     return x * tf.sigmoid(x * (2 * scale + (2 * scale * 0.044715) * (x * x)))
 
 
@@ -51,6 +53,9 @@ def gelu_erf(x):
 
     Hugging Face's configurations call it ``gelu``, Google's call the tanh formula so.
     """
+    if _FUSES_GELU:
+        with tf.name_scope("gelu"):
+            return 0.5 * x * (1.0 + tf.math.erf(x / math.sqrt(2.0)))
     return x * (0.5 + 0.5 * tf.math.erf(x * math.sqrt(0.5)))
 
 

@@ -34,7 +34,7 @@ from common.command_line import UserError
 from common.configuration import BertConfig
 from common.progress import say
 from hub import tokenizers
-from running import checkpoints, decoding, loop, machines, reader_folder, training
+from running import checkpoints, decoding, loop, machines, precision, reader_folder, training
 from running.asked import cells_asked, check_task
 from running.estimator import Tpu
 from running.flags import help_text, parse
@@ -116,6 +116,7 @@ def main(argv=None):
         asked.align_answers,
     )
     _check_sizes(asked, config, tokenizer)
+    asked.mixed_precision = precision.settled(asked.mixed_precision, config, asked.verbose_logging)
     settings = _settings_of(asked, config)
     return run(settings, tokenizer, asked.do_train, asked.do_predict or asked.do_sweep)
 

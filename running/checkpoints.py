@@ -244,9 +244,17 @@ def clear(folder):
 
 def model_shapes(config):
     """The model's variables: name -> shape, as a dict of lists."""
-    with tf.Graph().as_default():
+    shapes = {}
+
+    def note(getter, name, shape, **kwargs):
+        del getter, kwargs
+        shapes[name] = list(shape)
+        return tf.placeholder(tf.float32, shape)
+
+    # Placeholders in place of variables: their initial values are what takes long to make.
+    with tf.Graph().as_default(), tf.variable_scope("", custom_getter=note):
         Reader(config)
-        return {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
+    return shapes
 
 
 def named(path, what):

@@ -24,6 +24,8 @@ AGREE, DIFFERS, FREE = "agree", "differs", "free"
 
 # Kinds of values. FILE is the path of a file that is read.
 TEXT, FILE, SWITCH, WHOLE, NUMBER = "text", "file", "switch", "whole number", "number"
+# A switch that takes FORCE, too.
+FORCIBLE, FORCE = "switch or force", "force"
 
 # What numpy and TensorFlow both take as a seed.
 _LARGEST_SEED = 2**31 - 1
@@ -34,7 +36,7 @@ class Flag(NamedTuple):
 
     Attributes:
         name: as it is typed behind the dashes; Settings has it as an attribute.
-        kind: TEXT, FILE, SWITCH (True or False), WHOLE or NUMBER.
+        kind: TEXT, FILE, SWITCH (True or False), FORCIBLE, WHOLE or NUMBER.
         default: the value where it is not typed.
         help: what --help says of it.
         decides: what depends on it: ANSWERS, WEIGHTS, both or neither. Of a FILE, its content.
@@ -240,11 +242,13 @@ _DECODING = (
 )
 
 _MACHINE = (
-    _switch(
+    Flag(
         "mixed_precision",
+        FORCIBLE,
         False,
         "Multiply matrices in 16 bits: on a GPU with tensor cores (decoding only), or, with "
-        "TensorFlow 2.15 or later, on a CPU that has AVX512-BF16 or AMX. Faster; answers differ a "
+        "TensorFlow 2.15 or later, on a CPU that has AVX512-BF16 or AMX. True does so if a "
+        "measurement of a second finds it faster here, force does so anyway. Answers differ a "
         "little.",
         _BOTH,
     ),
@@ -273,6 +277,12 @@ def deciding(what):
     return [flag.name for flag in TABLE if what in flag.decides]
 
 
+class _SwitchOrForce(flags.BooleanParser):
+    def parse(self, argument):
+        """True, False, or FORCE itself."""
+        return FORCE if argument == FORCE else super().parse(argument)
+
+
 def define_flags():
     """The table as absl.flags.FlagValues, fresh."""
     defined = flags.FlagValues()
@@ -281,6 +291,11 @@ def define_flags():
         bounds = dict(lower_bound=flag.lower, upper_bound=flag.upper)
         if flag.kind == SWITCH:
             flags.DEFINE_bool(**chosen)
+        elif flag.kind == FORCIBLE:
+            del chosen["flag_values"]
+            switch = flags.BooleanFlag(**chosen)
+            switch.parser = _SwitchOrForce()
+            flags.DEFINE_flag(switch, defined)
         elif flag.kind == WHOLE:
             flags.DEFINE_integer(**chosen, **bounds)
         elif flag.kind == NUMBER:

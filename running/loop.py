@@ -20,6 +20,7 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
+from tensorflow.core.protobuf import rewriter_config_pb2
 from tensorflow.python.distribute import distribute_coordinator
 
 from common import files, quiet
@@ -30,6 +31,7 @@ from running import checkpoints, machines
 _CHECKPOINT, _INDEX = "model.ckpt", ".index"
 _KEPT_CHECKPOINTS = 3
 _STEPS_BETWEEN_SUMMARIES = 100
+_ONCE = rewriter_config_pb2.RewriterConfig.ONE
 
 # Control-C --------------------------------------------------------------------------------------
 
@@ -88,13 +90,15 @@ def apart(function, *arguments, verbose=False):
 
     Where decoding has made them already, it is called in here.
 
+    Returns:
+        What the function returns.
+
     Raises:
         UserError: the process was killed.
         Exception: what the function raised.
     """
     if _pools_are_for_decoding.is_set():
-        function(*arguments)
-        return
+        return function(*arguments)
     executor = concurrent.futures.ProcessPoolExecutor(
         1,
         # A fork would share what TensorFlow and the drivers of a GPU have begun.
@@ -105,7 +109,7 @@ def apart(function, *arguments, verbose=False):
     # The process gets the signal, too, and says what there is to say.
     with stopping_gently(), executor:
         try:
-            executor.submit(function, *arguments).result()
+            return executor.submit(function, *arguments).result()
         except concurrent.futures.process.BrokenProcessPool:
             raise UserError(
                 "the process that trains was killed; if memory ran out, lower --train_batch_size. "
@@ -341,6 +345,9 @@ def lost_at(step):
 
 # Decoding ---------------------------------------------------------------------------------------
 
+# Lets the thread that calls a session compute it alone.
+BY_CALLER = tf.RunOptions(inter_op_thread_pool=-1)
+
 
 class Session:
     """A graph with a checkpoint's weights, which several threads may run.
@@ -357,15 +364,15 @@ class Session:
             self._inputs, self._outputs = graph()
             saver = tf.train.Saver(tf.trainable_variables())
             config = machines.session_config(mixed_precision, threads=1)
+            # What the optimiser fuses in a reader it fuses the first time.
+            config.graph_options.rewrite_options.meta_optimizer_iterations = _ONCE
             self._session = tf.Session(config=config)
             saver.restore(self._session, checkpoint)
-        # -1 is the thread that calls.
-        self._options = tf.RunOptions(inter_op_thread_pool=-1)
 
     def run(self, values):
         """Dict of arrays -> dict of arrays, computed by the thread that calls alone."""
         feed = {self._inputs[name]: value for name, value in values.items()}
-        return self._session.run(self._outputs, feed, options=self._options)
+        return self._session.run(self._outputs, feed, options=BY_CALLER)
 
 
 def num_threads(asked=None):

@@ -47,6 +47,7 @@ class BatchByRole:
         num_passage: how many rows, the first ones, are passage; None for static shapes, where this
             cannot be known.
         padding_apart: whether the padding's rows come behind the F rows that logits are wanted of.
+        num_keys_of_rows: how many of those F rows, the first ones, are keys; None is all.
         other_keys_bias: what bias(None) adds to keys that are not passage; not for static shapes.
     """
 
@@ -56,6 +57,9 @@ class BatchByRole:
             self._keep_order(batch)
         else:
             self._sort(batch)
+        # What zones_bias has made: all layers ask for the same.
+        self._zones_bias = {}
+        self.num_keys_of_rows = None if self.padding_apart else self.length
         self._row_roles = tf.one_hot(self.token_roles[:, : self.num_rows], NUM_ROLES)
 
     def _keep_order(self, batch):
@@ -84,6 +88,7 @@ class BatchByRole:
             first += self._sizes[-1]
             if batch.batch_size != 1:
                 self._biases.append(_absent_bias(~tf.gather(chosen, order, batch_dims=1)))
+        self._places = self._places[:, : batch.num_rows]
         self.positions = tf.concat(orders, axis=1)
         self.input_ids, self.input_mask, self.segment_ids, self.token_roles = (
             tf.gather(x, self.positions, batch_dims=1)
@@ -168,7 +173,7 @@ class BatchByRole:
         """Sorts ``[B, F, 2]`` back to the order of the tokens, and to the F of Batch."""
         if self.positions is None:
             return logits
-        return tf.gather(logits, self._places[:, : self._batch.num_rows], batch_dims=1)
+        return tf.gather(logits, self._places, batch_dims=1)
 
     def zones_bias(self, zones, padded):
         """What zones add to the scores of each role's keys.
@@ -181,11 +186,14 @@ class BatchByRole:
             ``[B, F, Z, G]`` for G groups. A row whose every group is masked gets zeros, as in
             Batch.bias.
         """
-        roles = _KEY_ROLES if padded else _KEY_ROLES[_REAL]
-        tables = np.stack([mask_table(zone)[:, roles] for zone in zones], axis=1)
-        masked = tf.tensordot(self._row_roles, tf.constant(tables), axes=1)
-        masked.set_shape([None, None, *tables.shape[1:]])
-        return bias_of(masked)
+        asked = (*zones, padded)
+        if asked not in self._zones_bias:
+            roles = _KEY_ROLES if padded else _KEY_ROLES[_REAL]
+            tables = np.stack([mask_table(zone)[:, roles] for zone in zones], axis=1)
+            masked = tf.tensordot(self._row_roles, tf.constant(tables), axes=1)
+            masked.set_shape([None, None, *tables.shape[1:]])
+            self._zones_bias[asked] = bias_of(masked)
+        return self._zones_bias[asked]
 
 
 def _absent_bias(absent):

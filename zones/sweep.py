@@ -88,7 +88,7 @@ def _read_forking(reader, batch, cells, variants_at_once):
         for group in _in_groups(list(beside) + all_rows, variants_at_once):
             hidden, bias = trunk.variants(group, beside), _tile(batch.bias(None), len(group))
             for later in reader.layers[number + 1 :]:
-                hidden = later(hidden, bias, batch.length)
+                hidden = later(hidden, bias, batch.num_keys_of_rows)
             forked = reader.span_logits(hidden)
             logits.update(zip(group, tf.split(forked, len(group))))
             trunk.wait_for(forked)

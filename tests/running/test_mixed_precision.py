@@ -1,12 +1,14 @@
 """--mixed_precision: where it is refused, and what it leaves as it was."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
 import modeling
 from common.command_line import UserError
-from running import machines
+from running import loop, machines, precision
 from tests.support import small
 from tests.support.naive import random_windows
 from zones import sweep
@@ -85,7 +87,7 @@ def test_rows_whose_every_key_is_masked_keep_their_raw_scores(bfloat16):
 @pytest.mark.slow
 def test_training_and_decoding_in_mixed_precision(bfloat16, small_files, tmp_path, capsys):
     out = tmp_path / "model"
-    mixed = dict(mixed_precision=True, do_sweep=True)
+    mixed = dict(mixed_precision="force", do_sweep=True)
     assert small.run(small_files, out, do_train=True, **mixed) == 0
     stored = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(out)))
     kinds = stored.get_variable_to_dtype_map()
@@ -97,6 +99,40 @@ def test_training_and_decoding_in_mixed_precision(bfloat16, small_files, tmp_pat
     assert "Nothing is left to decode" in capsys.readouterr().err
     small.run(small_files, out, do_sweep=True)
     assert "Decoded the baseline and 10 cells" in capsys.readouterr().err
+
+
+# Whether it pays ------------------------------------------------------------------------------
+
+
+def test_it_is_used_only_where_a_measurement_says_that_it_is_faster(
+    bfloat16, small_files, small_model, tmp_path, monkeypatch, capsys
+):
+    """The same files by another arithmetic are another run, which is decoded again."""
+    measured = {"slower": (0.010, 0.012), "faster": (0.012, 0.010)}
+    flags = dict(do_predict=True, prediction_dir=tmp_path)
+    small.run(small_files, small_model, **flags)
+    for word, seconds in measured.items():
+        monkeypatch.setattr(precision, "seconds_of_feed_forward", lambda config, s=seconds: s)
+        monkeypatch.setattr(loop, "apart", lambda function, *given, **options: function(*given))
+        capsys.readouterr()
+        assert small.run(small_files, small_model, mixed_precision=True, **flags) == 0
+        said = capsys.readouterr().err
+        (line,) = [line for line in said.splitlines() if "--mixed_precision" in line]
+        assert "%.1f ms in float32 and %.1f in 16 bits" % tuple(1e3 * s for s in seconds) in line
+        assert ("force" in line) == (word == "slower")
+        assert ("Nothing is left to decode" in said) == (word == "slower")
+    capsys.readouterr()
+    assert small.run(small_files, small_model, mixed_precision="force", **flags) == 0
+    said = capsys.readouterr().err
+    assert "ms in float32" not in said and "Nothing is left to decode" in said
+
+
+def test_the_measurement_is_of_both_arithmetics(bfloat16):
+    wide = dataclasses.replace(CONFIG, hidden_size=768, intermediate_size=3072)
+    plain, mixed = precision.seconds_of_feed_forward(wide)
+    # 9 GFLOP: no processor takes under 0.1 ms for it, or more than 10 s.
+    assert 1e-4 < plain < 10 and 1e-4 < mixed < 10
+    assert abs(plain - mixed) > 0.02 * plain, "both took the same"
 
 
 # Where it is refused --------------------------------------------------------------------------
