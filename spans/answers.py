@@ -46,7 +46,8 @@ class Candidates(NamedTuple):
 
     Attributes:
         start_index: int32 ``[windows, n]``, the ``n`` tokens with the highest start logits, best
-            first, ties to the lower index. ``n`` is n_best_size, or all tokens if there are fewer.
+            first, ties to the lower index. Where a window has fewer, positions behind its end,
+            which cannot be an answer, fill the places up.
         start_logit: float32 ``[windows, n]``, their logits.
         end_index: int32 ``[windows, n]``, the same for end logits.
         end_logit: float32 ``[windows, n]``.
@@ -76,19 +77,6 @@ class Answers(NamedTuple):
     predictions: Dict[str, str]
     nbest: Optional[Dict[str, List[dict]]]
     null_odds: Optional[Dict[str, float]]
-
-
-def candidates_from_logits(start_logits, end_logits, n_best_size):
-    """Candidates of full logits, float32 ``[windows, tokens]`` each."""
-    start_index, start_logit = _best(np.asarray(start_logits, np.float32), n_best_size)
-    end_index, end_logit = _best(np.asarray(end_logits, np.float32), n_best_size)
-    null_start, null_end = start_logits[:, 0], end_logits[:, 0]
-    return Candidates(start_index, start_logit, end_index, end_logit, null_start, null_end)
-
-
-def _best(logits, count):
-    index = np.argsort(-logits, axis=1, kind="stable")[:, :count].astype(np.int32)
-    return index, np.take_along_axis(logits, index, axis=1)
 
 
 class AnswerPicker:

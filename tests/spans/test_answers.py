@@ -1,14 +1,17 @@
 """Picking answers from logits: the published ones, and the rules against a naive loop."""
 
+import functools
 import json
 import math
 
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spans.answers import AnswerPicker, candidates_from_logits
+from spans import scores
+from spans.answers import AnswerPicker, Candidates
 from spans.passages import align
 from spans.windows import make_windows
 from squad.examples import Example, read_examples
@@ -47,6 +50,20 @@ def logits_of(features, **spots):
     return logits["start"], logits["end"]
 
 
+@functools.lru_cache(maxsize=None)
+def graph_of_best_positions(n_best_size):
+    with tf.Graph().as_default() as graph:
+        logits = tf.placeholder(tf.float32, [1, None, None, 2])
+        return tf.Session(graph=graph), logits, scores.best_positions(logits, n_best_size)
+
+
+def candidates_of(start_logits, end_logits, n_best_size):
+    """Candidates of full logits ``[windows, tokens]``, by the graph that decoding runs."""
+    session, logits, best = graph_of_best_positions(n_best_size)
+    fed = np.stack([start_logits, end_logits], axis=-1)[np.newaxis]
+    return Candidates(*(array[:, 0] for array in session.run(best, {logits: fed})))
+
+
 # The goldens ------------------------------------------------------------------------------------
 
 
@@ -58,7 +75,7 @@ def real(shared, golden):
     features = make_windows(examples, Tokenizer(vocabulary, False), 192, 64, 64, False)
     logits = np.load(golden / "expected" / "decode_logits.npz")
     assert len(logits["unique_id"]) == len(features)
-    return examples, features, candidates_from_logits(logits["start"], logits["end"], 20)
+    return examples, features, candidates_of(logits["start"], logits["end"], 20)
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -178,7 +195,7 @@ def test_answers_equal_a_naive_loop(
     for _ in range(5):
         # Eleven columns: one of padding even in the longest window. Few values, so many ties.
         start, end = random.randint(-3, 4, (2, len(features), 11)) / 2
-        candidates = candidates_from_logits(start, end, n_best_size)
+        candidates = candidates_of(start, end, n_best_size)
         answers = picker.pick(candidates)
         for index, example in enumerate(examples):
             windows = [
@@ -222,7 +239,7 @@ def test_a_candidate_list_may_be_longer_than_asked_for(real):
 def test_candidates_are_the_highest_with_ties_to_the_lower_index():
     start = np.array([[1, 3, 3, 0], [5, 5, 5, 5]], np.float32)
     end = np.array([[0, 0, 7, 0], [1, 2, 3, 4]], np.float32)
-    candidates = candidates_from_logits(start, end, 3)
+    candidates = candidates_of(start, end, 3)
     assert candidates.start_index.tolist() == [[1, 2, 0], [0, 1, 2]]
     assert candidates.start_logit.tolist() == [[3, 3, 1], [5, 5, 5]]
     assert candidates.end_index.tolist() == [[2, 0, 1], [3, 2, 1]]
@@ -230,7 +247,10 @@ def test_candidates_are_the_highest_with_ties_to_the_lower_index():
     assert candidates.null_end.tolist() == [0, 1]
     assert candidates.start_index.dtype == candidates.end_index.dtype == np.int32
     assert {candidates[i].dtype for i in (1, 3, 4, 5)} == {np.dtype(np.float32)}
-    assert candidates_from_logits(start, end, 20).start_index.shape == (2, 4)
+    # Where a window has fewer tokens than are asked for, the rest can never be an answer.
+    more = candidates_of(start, end, 20)
+    assert more.start_index.shape == (2, 20)
+    assert (more.start_logit[:, 4:] < -1e9).all()
 
 
 def test_features_of_other_examples_are_refused():
@@ -248,7 +268,7 @@ def test_no_possible_span_in_version_1_is_the_published_empty(with_nbest):
     features = features_of(examples)
     # The only candidates are [CLS].
     start, end = logits_of(features, start_0=9, end_0=9)
-    candidates = candidates_from_logits(start, end, 1)
+    candidates = candidates_of(start, end, 1)
     answers = picker_of(examples, features, n_best_size=1).pick(candidates, with_nbest)
     assert answers.predictions == {"q0": "empty"}
     if with_nbest:
@@ -265,7 +285,7 @@ def test_a_passage_without_tokens_is_answered_by_nothing(passage, question, with
     features = features_of(examples)
     start, end = logits_of(features, start_0=-5, start_3=3, end_3=3)
     picker = picker_of(examples, features, version_2)
-    answers = picker.pick(candidates_from_logits(start, end, 20), with_nbest)
+    answers = picker.pick(candidates_of(start, end, 20), with_nbest)
     assert answers.predictions["q0"] == ""
     assert answers.predictions["q1"] in ("a", "b")
     if version_2:
@@ -277,7 +297,7 @@ def test_no_possible_span_in_version_2_is_no_answer(with_nbest):
     examples = examples_of("a b")
     features = features_of(examples)
     start, end = logits_of(features, start_0=-3, start_1=9, end_0=-4, end_1=9)
-    candidates = candidates_from_logits(start, end, 1)
+    candidates = candidates_of(start, end, 1)
     picker = picker_of(examples, features, version_2=True, n_best_size=1)
     answers = picker.pick(candidates, with_nbest)
     # -7 is below the threshold: the published code would answer "empty".
@@ -293,7 +313,7 @@ def test_no_answer_must_exceed_the_threshold(threshold, prediction):
     features = features_of(examples)
     start, end = logits_of(features, start_0=3, start_3=1, end_0=3, end_3=3)
     picker = picker_of(examples, features, version_2=True, threshold=threshold)
-    answers = picker.pick(candidates_from_logits(start, end, 20))
+    answers = picker.pick(candidates_of(start, end, 20))
     assert answers.null_odds == {"q0": 2.0}
     assert answers.predictions == {"q0": prediction}
 
@@ -304,7 +324,7 @@ def test_a_span_that_reads_empty_is_an_answer_like_others():
     features = make_windows(examples, Tokenizer(vocabulary, False), 10, 5, 5, False)
     start, end = logits_of(features, start_2=5, end_2=5)
     picker = picker_of(examples, features, version_2=True)
-    assert picker.pick(candidates_from_logits(start, end, 20)).predictions == {"q0": "empty"}
+    assert picker.pick(candidates_of(start, end, 20)).predictions == {"q0": "empty"}
 
 
 # From pieces back to text -----------------------------------------------------------------------
@@ -389,7 +409,7 @@ def test_texts_are_worked_out_once_for_all_windows_and_questions(monkeypatch):
     random = np.random.RandomState(0)
     for _ in range(5):
         start, end = random.randn(2, len(features), 8)
-        picker.pick(candidates_from_logits(start, end, 20))
+        picker.pick(candidates_of(start, end, 20))
     # Six pieces have 21 spans; the windows show at most five pieces at once.
     assert 0 < len(aligned_pieces) <= 21 - 1
 
