@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+from running import loop
 from tests.support import small
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -32,7 +33,18 @@ def small_files(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def small_model(small_files, tmp_path_factory):
-    """The output directory of a small model, trained for a few steps. Only to be read."""
+    """A small model of 12 steps, with a checkpoint of step 6 beside the last. Only to be read."""
     folder = tmp_path_factory.mktemp("model")
-    assert small.run(small_files, folder, do_train=True) == 0
+    assert small.run(small_files, folder, do_train=True, save_checkpoints_steps=6) == 0
     return folder
+
+
+@pytest.fixture
+def jobs(monkeypatch):
+    """What the loop would be given to train, for tests of what comes before.
+
+    It trains nothing: a training takes four seconds, the most of them to build its graph.
+    """
+    given = []
+    monkeypatch.setattr(loop, "train", lambda job, *more: given.append(job))
+    return given

@@ -15,19 +15,11 @@ LAST, BEFORE = "model.ckpt-12", "model.ckpt-6"
 DATA = ".data-00000-of-00001"
 
 
-@pytest.fixture(scope="module")
-def trained(small_files, tmp_path_factory):
-    """A model of 12 steps, with a checkpoint of step 6 beside that of step 12. Only to be read."""
-    folder = tmp_path_factory.mktemp("trained")
-    assert small.run(small_files, folder, do_train=True, save_checkpoints_steps=6) == 0
-    return folder
-
-
 @pytest.fixture
-def model(trained, tmp_path):
-    """A copy of it, to be spoiled."""
+def model(small_model, tmp_path):
+    """A copy of the small model, to be spoiled."""
     folder = tmp_path / "model"
-    shutil.copytree(str(trained), str(folder))
+    shutil.copytree(str(small_model), str(folder))
     return folder
 
 
@@ -41,13 +33,13 @@ def two_questions(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def answers(trained, small_files, two_questions, tmp_path_factory):
+def answers(small_model, small_files, two_questions, tmp_path_factory):
     """What the models of step 12 and of step 6 answer."""
     found = {}
     for name in (LAST, BEFORE):
         folder = tmp_path_factory.mktemp(name)
         model = folder / "model"
-        shutil.copytree(str(trained), str(model))
+        shutil.copytree(str(small_model), str(model))
         if name == BEFORE:
             for path in model.glob(LAST + "*"):
                 path.unlink()
@@ -173,10 +165,10 @@ def test_the_newest_whole_checkpoint_in_the_folder_is_read(
 
 
 def test_a_checkpoint_outside_of_the_folder_is_never_read(
-    model, trained, small_files, two_questions, tmp_path, capsys
+    model, small_model, small_files, two_questions, tmp_path, capsys
 ):
     without("model.ckpt-*")(model)
-    for path in (trained / LAST, os.path.relpath(str(trained / LAST), str(model))):
+    for path in (small_model / LAST, os.path.relpath(str(small_model / LAST), str(model))):
         named(path)(model)
         line = refusal(capsys, small_files, model, two_questions, tmp_path)
         assert "--output_dir" in line
@@ -255,12 +247,12 @@ GOING_ON = {
 
 
 @pytest.fixture(scope="module")
-def gone_on(trained, small_files, tmp_path_factory):
+def gone_on(small_model, small_files, tmp_path_factory):
     """The weights of step 18, gone on with from step 12 and from step 6."""
     found = {}
     for step, name in ((12, LAST), (6, BEFORE)):
         folder = tmp_path_factory.mktemp("gone_on") / "model"
-        shutil.copytree(str(trained), str(folder))
+        shutil.copytree(str(small_model), str(folder))
         if name == BEFORE:
             without(LAST + "*")(folder)
             named(BEFORE)(folder)
@@ -274,8 +266,8 @@ def weights_of(path, name="cls/squad/output_weights"):
     return tf.train.load_checkpoint(str(path)).get_tensor(name)
 
 
-@pytest.mark.parametrize("name", sorted(GOING_ON))
-def test_training_goes_on_from_the_newest_checkpoint(name, model, small_files, gone_on, capsys):
+def go_on(name, model, small_files, capsys):
+    """Trains a spoiled model on; returns from which step, once it has looked at what was said."""
     spoil, step = GOING_ON[name]
     spoil(model)
     assert small.run(small_files, model, do_train=True, num_train_epochs=3) == 0
@@ -284,6 +276,22 @@ def test_training_goes_on_from_the_newest_checkpoint(name, model, small_files, g
     assert "trained for %d steps" % step in line
     assert "to step 18" in line
     assert not any("scratch" in line or "Initialised" in line for line in lines)
+    return step
+
+
+@pytest.mark.parametrize("name", sorted(GOING_ON))
+def test_training_goes_on_from_the_newest_checkpoint(name, model, small_files, jobs, capsys):
+    step = go_on(name, model, small_files, capsys)
+    (job,) = jobs
+    assert (job.start, job.names) == (str(model / ("model.ckpt-%d" % step)), None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(GOING_ON))
+def test_weights_are_those_of_a_training_that_was_not_spoiled(
+    name, model, small_files, gone_on, capsys
+):
+    step = go_on(name, model, small_files, capsys)
     np.testing.assert_array_equal(weights_of(model / "model.ckpt-18"), gone_on[step])
 
 
@@ -455,13 +463,16 @@ def test_training_starts_from_a_model_that_was_part_of_another(
 
 @pytest.mark.parametrize("form", ["%s", "%s.index", "%s.data-00000-of-00001", "folder", "note"])
 def test_the_checkpoint_to_start_from_may_be_named_by_its_files_or_its_folder(
-    form, trained, small_files, tmp_path, capsys
+    form, small_model, small_files, tmp_path, jobs, capsys
 ):
-    names = {"folder": trained, "note": trained / "checkpoint"}
-    name = names[form] if form in names else form % (trained / LAST)
-    more = dict(do_train=True, init_checkpoint=name, num_train_epochs=0.2)
+    names = {"folder": small_model, "note": small_model / "checkpoint"}
+    name = names[form] if form in names else form % (small_model / LAST)
+    more = dict(do_train=True, init_checkpoint=name)
     assert small.run(small_files, tmp_path / "new", **more) == 0
-    assert "From %s: 39 of" % (trained / LAST) in capsys.readouterr().err
+    assert "From %s: 39 of" % (small_model / LAST) in capsys.readouterr().err
+    (job,) = jobs
+    assert job.start == str(small_model / LAST)
+    assert len(job.names) == 39
 
 
 @pytest.mark.parametrize(

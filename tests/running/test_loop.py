@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 import signal
 import threading
 import time
@@ -149,15 +150,17 @@ def test_a_tpu_where_there_is_no_estimator_is_refused(monkeypatch):
 # What a training leaves -------------------------------------------------------------------------
 
 
-def test_three_checkpoints_are_kept_also_after_going_on(small_files, tmp_path):
-    def steps():
-        return sorted(int(p.name[11:-6]) for p in tmp_path.glob("model.ckpt-*.index"))
+def test_three_checkpoints_are_kept_also_after_going_on(small_files, small_model, tmp_path):
+    def steps(folder):
+        return sorted(int(p.name[11:-6]) for p in folder.glob("model.ckpt-*.index"))
 
+    assert steps(small_model) == [0, 6, 12]
+    model = tmp_path / "model"
+    shutil.copytree(str(small_model), str(model))
     # 24 questions in batches of 4: 6 steps an epoch.
-    small.run(small_files, tmp_path, do_train=True, num_train_epochs=1, save_checkpoints_steps=2)
-    assert steps() == [2, 4, 6]
-    small.run(small_files, tmp_path, do_train=True, num_train_epochs=2, save_checkpoints_steps=5)
-    assert steps() == [6, 11, 12]
+    more = dict(num_train_epochs=3, save_checkpoints_steps=2)
+    assert small.run(small_files, model, do_train=True, **more) == 0
+    assert steps(model) == [14, 16, 18]
 
 
 @pytest.mark.parametrize("save_every", [1, 1000])

@@ -180,7 +180,7 @@ def as_before(model, paths):
         (model / name).unlink()
 
 
-def test_a_folder_of_before_is_decoded_and_trained_on(small_files, model, tmp_path, capsys):
+def test_a_folder_of_before_is_decoded_and_trained_on(small_files, model, tmp_path, jobs, capsys):
     expected = nbest(small_files, model, tmp_path / "a")
     as_before(model, small_files)
     assert nbest(small_files, model, tmp_path / "b") == expected
@@ -189,7 +189,9 @@ def test_a_folder_of_before_is_decoded_and_trained_on(small_files, model, tmp_pa
     assert "learning_rate was 5e-05, now 0.001" in said(capsys)[-1]
     assert small.run(small_files, model, do_train=True) == 0
     assert "nothing is trained" in said(capsys)[-1]
+    assert not jobs
     assert small.run(small_files, model, do_train=True, num_train_epochs=3) == 0
+    assert jobs[0].start == str(model / "model.ckpt-12")
     assert "training goes on" in "\n".join(said(capsys))
     # Now it says itself what it is.
     assert small.run(small_files, model, do_predict=True, **UNSAID) == 0
@@ -248,7 +250,7 @@ def test_a_mistake_comes_before_anything_is_overwritten(small_files, model, caps
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
 
 
-def test_a_converted_reader_is_not_trained_over(small_files, model, tmp_path, capsys):
+def test_a_converted_reader_is_not_trained_over(small_files, model, tmp_path, jobs, capsys):
     reader_folder.write_note(
         str(model), Note(CONVERTED, "hub/reader", {"do_lower_case": False, "score_padding": False})
     )
@@ -257,6 +259,7 @@ def test_a_converted_reader_is_not_trained_over(small_files, model, tmp_path, ca
     assert "converted from hub/reader" in line
     assert "--init_checkpoint=%s" % model in line
     # As it says; vocabulary, shape and case are the reader's.
-    further = dict(UNSAID, init_checkpoint=model, num_train_epochs=0.2, max_seq_length=32)
+    further = dict(UNSAID, init_checkpoint=model, max_seq_length=32)
     assert small.run(small_files, tmp_path / "new", do_train=True, **further) == 0
     assert reader_folder.read_note(str(tmp_path / "new")).flags["do_lower_case"] is False
+    assert jobs[0].start == str(model / "model.ckpt-12")
