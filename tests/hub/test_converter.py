@@ -96,6 +96,12 @@ def test_logits_are_those_of_a_plain_reader(converted):
     assert np.abs(found - naive_logits(tensors, config, ids[0], segments[0])).max() < 2e-4
 
 
+@pytest.mark.parametrize(
+    "converted",
+    [pytest.param(bert_config, id="bert", marks=pytest.mark.slow), electra_config],
+    ids=["bert", "electra"],
+    indirect=True,
+)
 def test_training_sweep_and_back(converted, small_files, tmp_path):
     """A rate of 0 leaves the weights, so that they must come back exactly."""
     _, config, tensors, out = converted

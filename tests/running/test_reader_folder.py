@@ -233,6 +233,15 @@ def test_the_same_questions_elsewhere_are_no_other_setting(
     assert "train_file was" in said(capsys)[-1]
 
 
+def test_overwrite_begins_anew(small_files, model, jobs):
+    more = dict(do_train=True, learning_rate=1e-3, overwrite=True)
+    assert small.run(small_files, model, **more) == 0
+    assert [(job.start, job.num_steps) for job in jobs] == [(None, 12)]
+    assert not list(model.glob("model.ckpt-*"))
+    assert reader_folder.read_note(str(model)).training["learning_rate"] == 1e-3
+
+
+@pytest.mark.slow
 def test_overwrite_trains_anew(small_files, model, tmp_path):
     more = dict(do_train=True, learning_rate=1e-3, num_train_epochs=0.5)
     assert small.run(small_files, tmp_path / "new", **more) == 0
