@@ -59,7 +59,7 @@ def gelu_erf(x):
     return x * (0.5 + 0.5 * tf.math.erf(x * math.sqrt(0.5)))
 
 
-# By what BertConfig.activation says.
+# The values that BertConfig.activation may have.
 ACTIVATIONS = {GELU_TANH: gelu, GELU_ERF: gelu_erf, "relu": tf.nn.relu, "tanh": tf.tanh}
 
 
@@ -112,7 +112,7 @@ class LayerNorm:
     def __call__(self, x):
         centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
-        # Bracketed so that TensorFlow 2 can make one kernel of it all.
+        # Multiplied in this order so that TensorFlow 2 can compute it all in one kernel.
         scale = tf.rsqrt(variance + self.epsilon) * self.gamma
         return centred * scale + self.beta
 
@@ -164,7 +164,7 @@ class Embeddings:
             positions: where in its window each token stands; None is 0, 1, 2, ...
         """
         if self.pad_id:
-            # Windows come padded with 0, which is another token to this model.
+            # Windows are padded with the id 0, which in this model's vocabulary is another token.
             input_ids = tf.where_v2(tf.cast(input_mask, tf.bool), input_ids, self.pad_id)
         summed = self._look_up(self.words, input_ids, self.one_hot)
         if self.num_segments > 1:
@@ -220,8 +220,9 @@ class TransformerLayer:
             query, key, value = (
                 Dense(name, hidden, hidden, width) for name in ("query", "key", "value")
             )
-        # One product in place of three. Vaswani et al., 2017, section 3.2.1, divides the scores by
-        # sqrt(D); the query's weights are the smallest thing to divide in their place.
+        # Query, key and value are computed by one matrix product in place of three. The scores are
+        # to be divided by sqrt(D) (Vaswani et al., 2017, section 3.2.1); it is cheaper to divide
+        # the query's weights, which are far fewer numbers and come to the same.
         scale = 1.0 / math.sqrt(self.head_size)
         self.kernels = tf.concat([query.kernel * scale, key.kernel, value.kernel], axis=1)
         self.biases = tf.concat([query.bias * scale, key.bias, value.bias], axis=0)

@@ -9,16 +9,16 @@ from common.progress import progress, say
 from squad import format as squad_format
 from squad.examples import Example, reading, report_misplaced, report_several
 
-# Punctuation that is a word of its own, as the published reader has it: the usual full-width
-# signs, and a few of ASCII. Of others a word may hold several, and signs stay with what they touch:
-# "{zh" and "3.5" are one word. Pieces never cross punctuation, whatever the words are; what a word
-# is decides how much an answer takes in that cannot be aligned (see spans.answers.align).
+# Punctuation that is a word of its own, as in the published reader: the usual full-width signs and
+# a few of ASCII. Other signs stay part of the word that they touch: "{zh" and "3.5" are one word
+# each. Word pieces are cut at all punctuation anyway. But where a predicted answer cannot be aligned
+# with the passage (spans.passages.align), it becomes whole words, and so depends on what a word is.
 _SIGNS = "，。、；：？！（）「」『』《》“”‘’—－～" + ',;()"$-~'
 _WHITE_SPACE = " \t\r\n\u202f"
 _ALONE = re.escape(_SIGNS) + tokenization.CJK
 _WORD = re.compile("[{0}]|[^{0}{1}]+".format(_ALONE, _WHITE_SPACE))
 
-# Of an answer that begins with one of these words the published reader trains on the rest.
+# An answer that begins with one of these is trained on without it, as in the published reader.
 _LEFT_OUT_AT_THE_START = frozenset("。，：:.,")
 
 # How far to the left of its offset the published reader looks for an answer, in characters.

@@ -24,7 +24,7 @@ from squad.metric import Scores
 # which no single character equals, so that ellipses stay; and "‘" is not in its list, "’" is.
 _DROPPED = "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』"
 _NOT_DROPPED = str.maketrans("", "", _DROPPED)
-# Of Chinese characters the published script knows these only.
+# The only characters that the published script takes for Chinese.
 _CHINESE = "\u4e00-\u9fa5"
 _CHINESE_CHARACTER = re.compile("[%s]" % _CHINESE)
 _SEGMENT = re.compile("[{0}]|[^{0}]+".format(_CHINESE))
@@ -52,9 +52,9 @@ def _words(part) -> Tuple[str, ...]:
 
 @functools.lru_cache(maxsize=None)
 def _tokenizer():
-    # nltk.word_tokenize would cut the text into sentences first, which needs data of nltk's that
-    # is fetched from elsewhere. What stands between two Chinese characters is hardly ever two
-    # sentences, and this is what it does with each.
+    # The published script calls nltk.word_tokenize, which cuts a text into sentences, for which it
+    # downloads data, and each sentence into words by this tokenizer. What stands between two
+    # Chinese characters is hardly ever more than one sentence.
     from nltk.tokenize.destructive import NLTKWordTokenizer
 
     return NLTKWordTokenizer()

@@ -6,7 +6,7 @@ import itertools
 import os
 import sys
 
-# The disk, or the user's share of it.
+# What the system says when the disk is full, or the user's share of it.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -65,7 +65,7 @@ def run(main, argv=None, goes_on=False):
         goes_on: whether a run that was stopped goes on where it was when it is started again.
     """
     for stream in (sys.stdout, sys.stderr):
-        # A file's name or an answer may hold what the terminal's encoding has no sign for.
+        # A file's name or an answer may hold characters that the terminal's encoding lacks.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     name = os.path.basename(sys.argv[0])
@@ -80,7 +80,7 @@ def run(main, argv=None, goes_on=False):
         more = "; the same command goes on from there" if goes_on else ""
         print("\n%s: stopped%s" % (name, more), file=sys.stderr)
         status = 130
-    except BrokenPipeError:  # "| head" has seen enough
+    except BrokenPipeError:  # whoever reads the output, such as "| head", has closed it
         _drop_output()
         status = 0
     except OSError as error:
@@ -94,5 +94,5 @@ def run(main, argv=None, goes_on=False):
 
 
 def _drop_output():
-    """Lets what is still to be printed go nowhere, for Python prints it when it ends."""
+    """Sends what Python still holds to print to nowhere, so that it does not fail when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -52,13 +52,13 @@ ARCHITECTURES = {
     ROBERTA: Architecture(num_segments=1, positions_follow_padding=True),
 }
 
-# Of Google's and Hugging Face's configurations: what plays no part in a reader's arithmetic.
+# Keys of Google's and Hugging Face's configurations that change nothing in a reader's arithmetic.
 _IGNORED_KEYS = re.compile(
     "directionality|pooler_.*|summary_.*|architectures|_name_or_path|name|language|license"
     "|transformers_version|torch_dtype|dtype|torchscript|use_cache|gradient_checkpointing"
     "|(?:bos|eos|sep|cls|mask|unk)_token_id|classifier_dropout(?:_prob)?|id2label|label2id"
     "|num_labels|finetuning_task|problem_type|output_past|output_attentions|output_hidden_states"
-    # Of the first versions, whose files list what every kind of model may be told.
+    # Early versions of transformers list the settings of every kind of model in each file.
     "|return_dict|use_return_dict|xla_device|use_bfloat16|chunk_size_feed_forward|tokenizer_class"
     "|prefix|task_specific_params|do_sample|early_stopping|num_beams|num_beam_groups|temperature"
     "|top_k|top_p|typical_p|diversity_penalty|repetition_penalty|length_penalty|max_length"
@@ -68,7 +68,7 @@ _IGNORED_KEYS = re.compile(
     "|cross_attention_hidden_size|tf_legacy_loss"
     "|attn_implementation|_attn_implementation.*|tie_word_embeddings|position_ids"
 )
-# Of the same: what changes it, unless it has one of these values.
+# Keys that do change it, unless they have one of these values.
 _PLAIN_VALUES = {
     "position_embedding_type": (None, "absolute"),
     "is_decoder": (None, False),
@@ -261,7 +261,7 @@ _FROM_THE_HUB = (
     "convert_checkpoint.py"
 )
 _MAY_BE_ZERO = ("embedding_size", "type_vocab_size", "pad_token_id")
-# Beyond these a number is no size but a mistake, and the model would be built for hours.
+# The largest sizes taken. A larger one is a typing mistake, and building such a model takes hours.
 _LARGEST, _MOST_LAYERS = 10**7, 1000
 
 

@@ -16,7 +16,7 @@ from common.command_line import UserError
 
 _INVISIBLE_ENDING = ".tmp"
 
-# What stands where a file should be, by how it begins.
+# The beginnings of what is often found in place of the file that was wanted.
 _LFS_POINTER = re.compile(rb"version https?://\S+\s+(?:ext-\S+ \S+\s+)*oid \S+:")
 _PAGES = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 _ENOUGH_TO_TELL = 1000
@@ -29,7 +29,7 @@ _COMPRESSED = {
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "Zstandard",
 }
-# In the order of trial: that of UTF-16 is the beginning of that of UTF-32.
+# Tried in this order, since UTF-16's mark is how UTF-32's begins.
 _BYTE_ORDER_MARKS = (
     (b"\xff\xfe\x00\x00", "UTF-32"),
     (b"\x00\x00\xfe\xff", "UTF-32"),

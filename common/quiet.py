@@ -37,7 +37,7 @@ def _held_back():
             os.close(stderr)
 
 
-# Whoever asks for the notes (0) or the warnings (1) is shown all there is.
+# A user who asked TensorFlow for notes (0) or warnings (1) is shown everything.
 with contextlib.nullcontext() if os.environ[_LEVEL] in ("0", "1") else _held_back():
     import tensorflow.compat.v1 as tf
 

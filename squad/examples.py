@@ -12,11 +12,12 @@ from squad import format as squad_format
 from squad import offsets
 from squad.format import Answer
 
-# Passages are split at these only; a no-break space, say, stays inside its word. So does the
-# published code, and the answers it writes are made of these words.
+# Passages are split into words at these characters only; other white space, such as a no-break
+# space, stays inside a word. The published code does the same, and its answers consist of words.
 _WORD = re.compile("[^ \t\r\n\u202f]+")
 
-# A few wrong offsets are usual in real data. More of them mean that the file was made wrongly.
+# The largest share of answers that may be left out because their offset is wrong. Real data has a
+# few; more of them mean that the file was made wrongly.
 _MOST_SKIPPED = 0.1
 
 
@@ -79,7 +80,7 @@ def read_examples(path, is_training, version_2, what="--predict_file", log=say):
         else:
             collected.add(question)
     report_several(collected.with_several_answers, path, log)
-    # Where none seems to have an answer the file keeps them secret.
+    # A file in which no question has an answer is a test set that keeps them secret.
     if version_2 and 0 < collected.unanswerable < len(questions):
         numbers = (len(questions), collected.unanswerable)
         log("%s: %d questions, %d of them unanswerable" % (path, *numbers))
@@ -122,7 +123,7 @@ class _Collected:
     def add(self, question):
         """Makes the Example of a question that is to be decoded."""
         if question.lists_answers or question.is_impossible:
-            # What they could not be scored by should show now, not after hours of decoding.
+            # Answers that cannot be scored by should show now, not after hours of decoding.
             self.unanswerable += question.is_unanswerable
         self.examples.append(Example(*self._common(question)))
 
@@ -139,7 +140,7 @@ class _Collected:
             question.refuse("answers[0] has no 'answer_start', which training needs")
         answer = answers[0].trimmed()
         passage = self._passages[question.passage.text]
-        # The offset may be that of the white space before the answer, or of the answer's own start.
+        # An answer may come with white space around it, which the offset may count or not.
         span = passage.words_of(answer) or passage.words_of(Answer(answer.text, answers[0].start))
         if span is None:
             self.misplaced.append((question, answer))
@@ -172,7 +173,7 @@ class _Passage:
         if not answer.text or answer.start < 0 or last >= self._length:
             return None
         span = self._word_at(answer.start), self._word_at(last)
-        # Both sides are split anew: an answer may hold a no-break space, where words are not cut.
+        # Both are split at all white space: where an answer has a no-break space, a word has, too.
         held = " ".join(" ".join(self.words[span[0] : span[1] + 1]).split())
         return span if " ".join(answer.text.split()) in held else None
 

@@ -25,7 +25,7 @@ from common.command_line import UserError
 
 _KIND_NAMES = {dict: "an object", list: "a list", str: "a text"}
 
-# White space, and what is as invisible: the zero-width space and its kin, the byte order mark.
+# White space and other invisible characters: zero-width space, word joiner, byte order mark.
 _BLANK = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u2060\ufeff"
 
 _SHAPE = 'SQuAD\'s form is {"data": [{"paragraphs": [{"context": "...", "qas": [...]}]}]}'

@@ -27,7 +27,7 @@ from squad.format import Question
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
-# How many question ids an error shows.
+# The most question ids that an error lists.
 _IDS_SHOWN = 3
 
 _RIGHT, _WRONG = (1.0, 1.0), (0.0, 0.0)

@@ -113,7 +113,7 @@ def _draw(paint):
 
 def _curve_image(curve, title):
     def paint(axes):
-        # Each step has the precision at its right end, so that the area is the average precision.
+        # Drawn as steps: the area under them is the average precision.
         axes.step(curve.recall, curve.precision, where="pre", color="tab:blue")
         axes.fill_between(curve.recall, curve.precision, step="pre", alpha=0.2)
         axes.set(xlim=(0, 1.05), ylim=(0, 1.05), xlabel="Recall", ylabel="Precision")

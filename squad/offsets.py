@@ -23,7 +23,8 @@ def _itself(text):
     return text
 
 
-# (name, the text in these units, how many entries of it a unit is, the offset of its first one)
+# Units in which other programs count offsets: (name, the text as a sequence, how many entries of
+# that sequence make a unit, the number of the first character).
 _UNITS = (
     ("UTF-16 units, as JavaScript does", _utf_16, 2, 0),
     ("bytes of UTF-8", _utf_8, 1, 0),
@@ -40,7 +41,7 @@ def hint(misplaced, placed):
 
     Args:
         misplaced, placed: lists of (Question, Answer), the answers that do not stand at their
-            offset and those that do. Answers without an offset count for nothing.
+            offset and those that do. Answers without an offset are passed over.
     """
     total = len(misplaced) + len(placed)
     for name, transformed, size, first in _UNITS:

@@ -19,8 +19,8 @@ from zones.masks import (
     sees_padding,
 )
 
-# Added to the scores of keys that are no tokens of their group. It is far below MASKED, so that a
-# group whose tokens are all masked still outweighs one that has none, and in the range of float16.
+# Added to the scores of places in a group that no token of the group fills. It is far below MASKED,
+# so that tokens which are all masked still outweigh such places, and in the range of float16.
 ABSENT = 3 * MASKED
 
 # The groups of keys that zones tell apart, in the order in which BatchByRole sorts them.
@@ -102,7 +102,7 @@ class BatchByRole:
         if self._biases:
             self.other_keys_bias = tf.concat(self._biases[_REAL][1:], axis=-1)
         else:
-            # A window alone has no free place.
+            # In a batch of one window each role has as many places as tokens: none is absent.
             self._biases = [None] * len(_KEY_ROLES)
 
     def num_keys(self, zone):
@@ -166,7 +166,7 @@ class BatchByRole:
         return list(zip(*parted, self._biases))
 
     def carries_passage(self, zone):
-        """Whether masking the zone leaves the passage's rows alone, and that can be made use of."""
+        """Whether the passage's rows of a layer that masks the zone are those of the trunk."""
         return self.num_passage is not None and not changes_rows(zone, PASSAGE)
 
     def in_order(self, logits):

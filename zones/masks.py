@@ -4,7 +4,8 @@ Self-attention is a square matrix: a row is the token that looks (the query), a 
 looked at (the key). A reader sees ``[CLS] question [SEP] passage [SEP] padding``, and each token
 has one of three *roles*, or as a key may be padding; a zone says, for each pair (role of the row,
 role of the key), whether that look is forbidden. The whole meaning of a zone is therefore one 3 x 4
-table (``mask_table``), and everything else in the project only moves such tables about.
+table (``mask_table``: three roles look, at three roles or padding), and the rest of the project
+only uses such tables.
 
 This module needs nothing but numpy, so that the scripts which only read file names start at once.
 
@@ -20,7 +21,7 @@ import numpy as np
 # not do, for they put [CLS] and the first [SEP] with the question.
 OTHER, QUESTION, PASSAGE = 0, 1, 2
 NUM_ROLES = 3
-# What a key may be besides, in the last column of mask_table.
+# A key may be padding, too: the last column of mask_table.
 PADDING = 3
 
 
@@ -30,15 +31,15 @@ class _Zone(NamedTuple):
     effect: str
 
 
-# The lines to which a new zone is added.
+# A new zone is a line here.
 _ZONES = {
-    # It forbids nothing, not even padding: see sees_padding.
+    # Nothing is masked, not even the padding that BERT masks: see sees_padding.
     "all": _Zone((), (), "BERT's mask of the padding is taken away: every token looks at it, too."),
     "q2": _Zone((QUESTION,), (QUESTION,), "The question cannot read itself."),
     "q2p": _Zone((OTHER, QUESTION), (PASSAGE,), "The question cannot read the passage."),
     "p2q": _Zone((OTHER, PASSAGE), (QUESTION,), "The passage cannot read the question."),
     "p2": _Zone((PASSAGE,), (PASSAGE,), "The passage cannot read itself."),
-    # What one expects of the word "all".
+    # What a reader of the word "all" would expect: every zone but "all" at once.
     "union": _Zone(
         (OTHER, QUESTION, PASSAGE),
         (QUESTION, PASSAGE),
@@ -47,7 +48,7 @@ _ZONES = {
 }
 # The five zones of the published map, in the order of the columns of results.csv.
 ZONES = ("all", "q2", "q2p", "p2q", "p2")
-# They, and what is offered beside them.
+# All zones that --mask_zone takes.
 OFFERED_ZONES = tuple(_ZONES)
 # Zone -> what masking it does, in a sentence.
 EFFECTS = {name: zone.effect for name, zone in _ZONES.items()}
