@@ -11,8 +11,8 @@ from squad.examples import Example, reading, report_misplaced, report_several
 
 # Punctuation that is a word of its own, as in the published reader: the usual full-width signs and
 # a few of ASCII. Other signs stay part of the word that they touch: "{zh" and "3.5" are one word
-# each. Word pieces are cut at all punctuation anyway. But where a predicted answer cannot be aligned
-# with the passage (spans.passages.align), it becomes whole words, and so depends on what a word is.
+# each. Word pieces are cut at all punctuation anyway, but where a predicted answer cannot be
+# aligned with the passage (spans.passages.align) it is whole words, so that they matter there.
 _SIGNS = "，。、；：？！（）「」『』《》“”‘’—－～" + ',;()"$-~'
 _WHITE_SPACE = " \t\r\n\u202f"
 _ALONE = re.escape(_SIGNS) + tokenization.CJK

@@ -33,10 +33,10 @@ _OF_THE_HUB = re.compile(r".+\.(safetensors|bin|h5|msgpack|pt|pth)")
 # How TensorFlow's reader says, on one runtime or another, that it cannot read.
 _UNREADABLE = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
 
-# What an optimizer keeps beside the model.
+# What the optimizer saves beside the model's own variables.
 _STEP_VARIABLE = "global_step"
 _TRAINING_STATE = ("/adam_m", "/adam_v", _STEP_VARIABLE)
-# What public checkpoints hold beside the encoder, of pre-training.
+# Parts of public checkpoints that only pre-training needs.
 _PRETRAINING_PARTS = (
     "bert/pooler/",
     "cls/predictions/",
@@ -55,8 +55,8 @@ LARGEST_WEIGHT = float(np.sqrt(np.finfo(np.float32).max))
 def newest(folder, what="--output_dir"):
     """The newest whole checkpoint in a folder: that of the highest step.
 
-    Its file ``checkpoint`` has no say: it may come from where the folder lay before, or name what
-    is no longer there. But if it says otherwise, a NOTE tells so.
+    The file ``checkpoint`` does not decide it, because it may hold the path where the folder lay
+    before it was moved, or name files that are gone. If it names another one, a NOTE says so.
 
     Args:
         folder: local or ``gs://``. What lies outside of it is never taken.
@@ -76,7 +76,7 @@ def newest(folder, what="--output_dir"):
     faults = []
     for name in found:
         fault = _fault_of(folder, name, names)
-        # Step 0 is what training begins with; it is no stand-in for what it came to.
+        # A checkpoint of step 0 is untrained, and must not stand in for one that is damaged.
         if fault is None and not (faults and _step_in(name) == 0):
             _note_of_another(folder, name, stated, faults)
             return files.join(folder, name)
@@ -156,7 +156,7 @@ def _fault_of(folder, name, names):
         shapes, kinds = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
     except _UNREADABLE as error:
         return "%s.index is damaged (%s)" % (name, _gist(error))
-    # Texts are of any length.
+    # Of variables that hold texts the index does not tell how long they are.
     needed = sum(
         kinds[n].size * int(np.prod(shapes[n], dtype=np.int64))
         for n in shapes
@@ -251,7 +251,7 @@ def model_shapes(config):
         shapes[name] = list(shape)
         return tf.placeholder(tf.float32, shape)
 
-    # Placeholders in place of variables: their initial values are what takes long to make.
+    # Placeholders in place of variables, since the initial values are what takes long to make.
     with tf.Graph().as_default(), tf.variable_scope("", custom_getter=note):
         Reader(config)
     return shapes
@@ -329,7 +329,7 @@ def _check_shapes(expected, stored, path, what):
 
 
 def is_sound(array):
-    """Whether a model can reckon with the numbers of an array."""
+    """Whether an array holds finite numbers, small enough to be squared."""
     with np.errstate(invalid="ignore"):
         return bool(np.all(np.abs(array) <= LARGEST_WEIGHT))
 

@@ -124,8 +124,9 @@ class Reading(NamedTuple):
 def windows_at_once(cells, sequences):
     """How many windows to read together so that memory holds ``sequences`` of them.
 
-    A window is in memory as often as cells leave the trunk at one layer, their first one (see
-    zones/sweep.py), or ``sequences`` times if that is less.
+    The sweep holds a window once for each cell that masks the same first layer (zones/sweep.py), or
+    ``sequences`` times if that is less. For example, five zones in each of 12 layers and 80
+    sequences make 16 windows, since at each layer five variants of them go on together.
     """
     leaving = collections.Counter(cell.layer or 0 for cell in cells if cell != BASELINE)
     return max(1, sequences // max(leaving.values(), default=1))
@@ -344,7 +345,8 @@ def run(settings, tokenizer):
         return
     examples = read_examples(settings)
     windows = make_windows(examples, tokenizer, is_training=False, **settings.window_sizes)
-    # The longest first, so that a batch pads little and memory that does not suffice shows at once.
+    # The longest first: windows of a batch then need little padding, and where memory does not
+    # suffice that shows in the first batch.
     order = np.argsort([-len(window.input_ids) for window in windows], kind="stable")
     with loop.errors_explained("predict_batch_size", "--prediction_dir"):
         unfinished = _decode(settings, checkpoint, planned, [windows[i] for i in order])
@@ -387,7 +389,8 @@ def _decode(settings, checkpoint, planned, windows):
     missing = unfinished.missing()
     if not len(missing):
         return unfinished
-    # What is done is whole batches, so that the windows left make the same batches as ever.
+    # Results are saved in whole batches, so that the windows left make the batches that they would
+    # have made in one run, and the same answers to the last digit.
     left = [windows[number] for number in missing]
     reading = Reading(
         config=settings.bert_config,

@@ -1,8 +1,9 @@
-"""Windows as the model is given them: each feature is declared once, for all ways there.
+"""Windows as tensors: what a window has (SPECS) is declared once, for training and decoding alike.
 
-Training and TPUs read windows from disk, where a record holds a window at its own length; the input
-pipeline pads. Training reads records in a seeded random order and groups windows of similar length;
-a TPU decodes them in order. A CPU or GPU decodes arrays (padded).
+Training, and decoding on a TPU, read windows from a file of TFRecords, where each has its own
+length; the input pipeline pads it. Training reads them in a seeded random order and puts windows of
+similar length into one batch; a TPU decodes them in the order of the file. A CPU or GPU decodes
+arrays, which ``padded`` makes without a file.
 """
 
 import functools
@@ -39,7 +40,7 @@ START_POSITION = FeatureSpec("start_position", per_token=False, training_only=Tr
 END_POSITION = FeatureSpec("end_position", per_token=False, training_only=True)
 SPECS = (INPUT_IDS, SEGMENT_IDS, TOKEN_ROLES, START_POSITION, END_POSITION)
 
-# Made by the parser, not stored: 1 on a window's tokens, 0 on its padding.
+# 1 on a window's tokens, 0 on its padding. Not stored in a record, but made as it is read.
 INPUT_MASK = "input_mask"
 
 
@@ -47,7 +48,7 @@ def _specs(is_training):
     return [spec for spec in SPECS if is_training or not spec.training_only]
 
 
-# What the model reads of a window.
+# The features that the model is fed with.
 READ = tuple(spec.name for spec in _specs(is_training=False)) + (INPUT_MASK,)
 
 
@@ -90,7 +91,7 @@ def _parse_record(record, is_training):
 
 
 def _parser(is_training):
-    # There is no Python control flow in it to convert, and looking for some takes a second.
+    # tf.data would look for Python's ifs and loops to convert, for a second; there are none.
     return tf.autograph.experimental.do_not_convert(
         functools.partial(_parse_record, is_training=is_training)
     )

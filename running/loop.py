@@ -199,14 +199,14 @@ def train(training, strategy, machine):
     if machine.count == 1:
         _train(training, strategy, machine)
         return
-    # The machines find each other in this call only.
+    # Within this call the machines are connected, and only within it.
     distribute_coordinator.run_distribute_coordinator(
         lambda configured: _train(training, configured, machine),
         strategy,
         mode=distribute_coordinator.CoordinatorMode.INDEPENDENT_WORKER,
         session_config=machines.session_config(training.mixed_precision),
     )
-    # The server that they found each other by complains, if it is left to the end of the process.
+    # TensorFlow keeps the server of that connection, which would write errors as the process ends.
     distribute_coordinator._thread_local.server = None
     if not machine.is_first:
         files.remove_tree(_place(training, machine))
@@ -295,7 +295,7 @@ def _scaffold(training):
     def restore(scaffold, session):
         del scaffold
         saver.restore(session, training.start)
-        # Of these, too, only so many are kept.
+        # The saver counts the checkpoints that are there already among those it keeps.
         saver.recover_last_checkpoints(_checkpoints_in(training.output_dir))
 
     return tf.train.Scaffold(saver=saver, init_fn=restore)
@@ -345,7 +345,7 @@ def lost_at(step):
 
 # Decoding ---------------------------------------------------------------------------------------
 
-# Lets the thread that calls a session compute it alone.
+# Makes a session compute in the thread that calls it, in place of a pool shared by all calls.
 BY_CALLER = tf.RunOptions(inter_op_thread_pool=-1)
 
 
@@ -364,7 +364,7 @@ class Session:
             self._inputs, self._outputs = graph()
             saver = tf.train.Saver(tf.trainable_variables())
             config = machines.session_config(mixed_precision, threads=1)
-            # What the optimiser fuses in a reader it fuses the first time.
+            # One pass of the graph optimiser is enough: more of them find nothing else to fuse.
             config.graph_options.rewrite_options.meta_optimizer_iterations = _ONCE
             self._session = tf.Session(config=config)
             saver.restore(self._session, checkpoint)

@@ -17,9 +17,9 @@ from common import files
 from common.command_line import UserError
 from common.progress import counted, say
 
-# TensorFlow reads it, too.
+# The environment variable that says which machines train together; TensorFlow reads it, too.
 VARIABLE = "TF_CONFIG"
-# The job that all of them have: the training is synchronous, and no one does anything else.
+# TensorFlow's word for the job of each machine: to compute gradients (none only stores variables).
 _JOB = "worker"
 
 

@@ -6,7 +6,8 @@ Beside the prediction files stands a folder ``.decoding``::
     .decoding/<run>/cells.json                      the cells that an unfinished run decodes
     .decoding/<run>/windows-00000000-00000064.npz   its results so far, in the order of decoding
 
-Of the windows any may be there and any missing: the workers of a cluster do not finish in order.
+Any part of the windows may be saved, not just the first ones: the workers of a cluster do not
+finish in order.
 
 A *run* is named after a fingerprint of everything that its answers depend on, so that work of
 another checkpoint, data file, code or flag is never taken up. Every file is written whole or not
@@ -32,12 +33,12 @@ from zones.cells import Cell
 _CELLS = "cells.json"
 _WINDOWS = "windows-%08d-%08d.npz"
 _WINDOWS_PATTERN = re.compile(r"windows-(\d+)-(\d+)\.npz")
-# How many bytes of results are in memory: before they are saved, and when answers are picked.
+# The most bytes of results in memory: before they are saved, and when answers are picked.
 BYTES_UNSAVED = 32 << 20
 BYTES_READ_BACK = 256 << 20
 
 
-# What decides the answers: these modules, and every one in these folders.
+# The code that answers depend on: these modules, and every one in these folders.
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _CODE_OF_ANSWERS = (
     "common/configuration.py",
@@ -55,7 +56,7 @@ CODE_OF_TRAINING = ("running/training.py", "running/input.py", "optimization.py"
 def code_of_answers(*more):
     """The code that answers depend on, for fingerprint(): module -> its syntax tree, as bytes.
 
-    So a model that was changed meets no old work, while a changed comment does no harm.
+    After a change of the code everything is decoded again, but not after a changed comment.
 
     Args:
         more: further modules, such as those of CODE_OF_TRAINING.

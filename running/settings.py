@@ -10,7 +10,7 @@ from running.flags import FILE, TABLE
 from running.machines import Machine
 from zones.cells import Cell
 
-# What main does with them; nothing else needs to know.
+# Flags that main itself acts on, and that are no settings.
 _TASKS = ("help", "do_train", "do_predict", "do_sweep")
 
 
@@ -35,7 +35,7 @@ def _deciding(self, what):
             continue
         value = getattr(self, flag.name)
         if flag.name == "bert_config_file":
-            # Two texts may describe one model.
+            # Files that differ as texts may describe the same model.
             value = dataclasses.asdict(self.bert_config)
         elif flag.kind == FILE:
             value = files.read_bytes(value, "--" + flag.name)
@@ -50,7 +50,7 @@ Settings = dataclasses.make_dataclass(
         ("bert_config", BertConfig),
         # To be decoded in one pass; BASELINE is one of them where it was asked for.
         ("cells", Tuple[Cell, ...]),
-        # Which one of those that train together this one is.
+        # Which of the machines that train together this one is.
         ("machine", Machine),
         ("tpu", Optional[Tpu], None),
     ],
@@ -62,5 +62,5 @@ Settings.__doc__ = """The checked flags, as attributes of their names, and what 
 ``bert_config``, ``cells``, ``machine`` and ``tpu`` are no flags. Defaults that depend on other
 flags are filled in: ``prediction_dir``, ``score_padding`` and ``write_nbest`` are never None.
 """
-# Where a worker of a cluster finds it.
+# make_dataclass does not know in which module it is, by which workers of a cluster unpickle it.
 Settings.__module__ = __name__

@@ -13,9 +13,9 @@ from spans import data_sets, scores
 from spans.windows import make_windows
 from zones.reader import Reader
 
-# More are no wish but a mistake.
+# The most steps. Whoever asks for more has made a mistake.
 _MOST_STEPS = 2**31
-# Of each machine; they may see one directory.
+# The name has the machine's number, for several machines may train into one shared directory.
 TRAINING_RECORDS = "train%s.tf_record"
 
 
@@ -36,8 +36,9 @@ def make_step(
 
     def step(features):
         reader = Reader(config, is_training=True, one_hot_embeddings=on_tpu)
-        # With score_padding a window has its padding up to max_seq_length; without it, its loss
-        # does not depend on how far its neighbours in the batch make it be padded.
+        # The loss is a softmax over a window's positions. A batch is padded to its longest window,
+        # so that padding must not count, or the loss would depend on a window's neighbours; with
+        # score_padding it does count, and every window is padded to max_seq_length.
         batch = records.batch_from(features, on_tpu, score_padding)
         logits = scores.limited(reader.read(batch), batch, limits_spans, score_padding)
         loss = scores.span_loss(
@@ -57,7 +58,7 @@ _LOSS = "training_loss"
 
 
 class _ProgressHook(tf.train.SessionRunHook):
-    """Shows the step, the loss and the time left; ends a training whose loss is no number."""
+    """Shows the step, the loss and the time left; ends a training whose loss becomes NaN."""
 
     def __init__(self, first_step, num_train_steps, show_loss):
         self._step = first_step
@@ -85,7 +86,7 @@ class _ProgressHook(tf.train.SessionRunHook):
         self._move_to(step, note)
 
     def end(self, session):
-        # The step counter was read beside the last step, not after it.
+        # after_run is given the counter from before the step, so that the last step is missing.
         self._move_to(int(session.run(self._global_step)))
         self._bar.close()
 
@@ -135,7 +136,7 @@ def train(settings, tokenizer):
     training = _training(settings, path, lengths, num_steps, start.step)._replace(
         start=start.checkpoint, names=start.names
     )
-    # In a random order that the seed alone decides.
+    # Written in a random order, which depends on the seed alone.
     order = np.random.RandomState(settings.random_seed).permutation(len(windows))
     with loop.errors_explained("train_batch_size", "--output_dir"):
         try:
