@@ -93,7 +93,7 @@ def read_windows(way, model, windows, length, max_seq_length, threads):
         def read_all(batches):
             return list(reader.read(batches))
 
-    # One for each thread, whose memory it is.
+    # Warms up every thread: each allocates memory of its own the first time.
     read_all(batches[:threads])
     started = time.perf_counter()
     read_all(batches)

@@ -19,6 +19,7 @@ CORRELATIONS = (0, 0.2, 0.5, 0.8)
 
 
 def main():
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--samples", type=int, default=6000)
     parser.add_argument("--passages", type=int, nargs="+", default=[30, 100, 500])

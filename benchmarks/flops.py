@@ -50,7 +50,8 @@ def sweep(config, length, max_length, context_rows):
     total = 0
     for number in range(config.num_hidden_layers):
         last = number == config.num_hidden_layers - 1
-        # The trunk, with its padding; the last layer's padding is needed as keys only.
+        # The unmasked pass (the trunk of zones/sweep.py), with its padding, of which the last layer
+        # needs keys only.
         rows = length if last else max_length
         total += projection(config, max_length) * 2 + projection(config, rows)
         total += attention(config, rows, length) + after_attention(config, rows)
@@ -58,7 +59,7 @@ def sweep(config, length, max_length, context_rows):
         total += attention(config, length, padding)
         total += all_rows * after_attention(config, length)
         total += few_rows * after_attention(config, context_rows)
-        # Those that changed few rows in the layer before leave the trunk here.
+        # Cells of the layer before that changed few rows, which get all rows of their own here.
         joining = few_rows if number else 0
         total += joining * 3 * projection(config, context_rows)
         total += joining * attention(config, context_rows, passage)

@@ -1,3 +1,3 @@
-"""The embedded default: a small data set, a tiny reader, and the protocol run on them."""
+"""make demo: a small data set, a tiny reader, and the whole protocol run on them."""
 
 import common.environment  # noqa: F401

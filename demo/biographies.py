@@ -268,7 +268,7 @@ class _Life:
             return self._person(_WOMEN if self._is_man else _MEN)
         if kind in self._free:
             return self._free[kind].pop()
-        # Jobs, topics and prizes are in one kind of event each.
+        # Jobs, topics and prizes: only one kind of event has them, so that none can come twice.
         return " ".join(self._rng.choice(self._values[kind]))
 
     def _person(self, first_names):

@@ -175,7 +175,7 @@ def _run(command, lock):
         process.wait()
         raise
     except KeyboardInterrupt:
-        # The terminal has told the command, too; it may have something to save.
+        # Control-C in a terminal reaches the command, too, which may have something to save first.
         process.wait()
         raise
     if status:

@@ -180,7 +180,7 @@ def our_config(theirs, path):
             values[field.name] = theirs[key]
         elif field.name in _NEEDED:
             raise UserError("%s has no %s; is it the model's own?" % (where, key))
-    # null: the model has none of its own, and what stands on padding is never looked at.
+    # null: the model has no padding token. Any id will do, since padding is never looked at.
     if values.get("pad_token_id", 0) is None:
         values["pad_token_id"] = 0
     activation = values.pop("hidden_act", "gelu")

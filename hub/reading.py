@@ -36,7 +36,7 @@ _TRAINERS_FILES = re.compile(
     r"(optimizer|scheduler|scaler)\.(pt|bin)|rng_state.*\.pth|training_args\.bin|trainer_state\.json"
     r"|global_step\d+"
 )
-# Beyond this, squares are infinite in float32.
+# The largest weight taken: the square of a larger one is infinite in float32.
 _LARGEST = 1e18
 _WORDS = "embeddings.word_embeddings.weight"
 
@@ -90,7 +90,7 @@ def _describe(directory, out, tokenizer, is_reader):
     """Writes what tells a reader, ready to decode with, from an encoder to train from."""
     state = files.join(out, "checkpoint")
     if not is_reader:
-        # Of an earlier conversion.
+        # An earlier conversion into this folder may have left these.
         files.remove(state)
         files.remove(files.join(out, reader_folder.NOTE))
         return
@@ -152,7 +152,7 @@ def taken_tensors(config, stored, path):
             missing.append(theirs)
     holes = [name for name in missing if not name.startswith(SPAN_HEAD)]
     if not holes and len(missing) == 1:
-        holes = missing  # half a span head
+        holes = missing  # weights of the span head without its bias, or the other way round
     if holes:
         raise UserError(
             "DIR: %s lacks %s of the %s: %s; its names look like %s"

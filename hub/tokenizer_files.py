@@ -71,7 +71,7 @@ def _is_berts(document, path):
     model = document.get("model") if isinstance(document, dict) else None
     if not isinstance(model, dict) or not isinstance(model.get("vocab"), (dict, list)):
         raise UserError("DIR: %s is not what the tokenizers library writes" % path)
-    # Files of before 2020 do not name the type.
+    # Files written before 2020 do not name the type; only WordPiece has this setting.
     kind = model.get("type", "WordPiece" if "max_input_chars_per_word" in model else None)
     parts = [document.get(part) for part in ("normalizer", "pre_tokenizer")]
     kinds = [part.get("type") if isinstance(part, dict) else None for part in parts]
@@ -260,7 +260,7 @@ def write_tokenizer(out, config, content, settings):
         described["model_input_names"] = ["input_ids", "attention_mask"]
     if settings is None:
         name, special = LIBRARY_FILE, _special_tokens(content, config)
-        # That of the library, which does all that the file says and nothing else.
+        # transformers' class for any tokenizer.json: it does what that file says and no more.
         described["tokenizer_class"] = "PreTrainedTokenizerFast"
     else:
         name, special = VOCABULARY, _SPECIAL_TOKENS
@@ -271,7 +271,7 @@ def write_tokenizer(out, config, content, settings):
     return name
 
 
-# Of WordPiece vocabularies.
+# The special tokens of WordPiece vocabularies.
 _SPECIAL_TOKENS = {
     "unk_token": "[UNK]",
     "sep_token": "[SEP]",

@@ -88,7 +88,8 @@ class LibraryTokenizer:
                 "%s does not say which special tokens stand around a pair of texts "
                 "(post_processor)" % where
             )
-        # Files are often saved with the settings of the last call.
+        # The file may hold truncation and padding, as they were set for the last call before it was
+        # saved; here windows are cut and padded elsewhere.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self.vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)

@@ -70,7 +70,7 @@ class StoredTensor(NamedTuple):
             UserError: they are no floating-point numbers that we know.
         """
         if self.kind == "BF16":
-            # The upper half of a float32.
+            # A bfloat16 is the upper half of a float32.
             halves = np.frombuffer(self.data, "<u2").astype("<u4")
             array = (halves << 16).view("<f4")
         elif self.kind in _KINDS:

@@ -15,7 +15,8 @@ DATA_FILE = "squad/dev-v1.1.json"
 
 _NAMES = {"exact": "exact match", "f1": "F1"}
 
-# Below it a reader is hardly trained; its answers may lie in the question, where masks do matter.
+# A reader with a lower score is hardly trained: its answers may lie in the question, whose rows the
+# masks of the last layer do change.
 _LEAST_OF_A_TRAINED_READER = 5.0
 
 
@@ -87,7 +88,7 @@ def _is_rounded(text, value, exact):
         number = _as_number(text)
         float(number)
         decimals = min(3, max(1, len(number.partition(".")[2])))
-    except ValueError:  # a file or folder, whose scores are exact
+    except ValueError:  # the text names a file or folder, whose scores have all decimals
         decimals = 3
     return abs(value - exact) <= 10.0**-decimals + 0.0005
 

@@ -30,8 +30,7 @@ LOWEST, HIGHEST = -10.0, 2.0
 # still means a greater change.
 COLOURS = "RdBu"
 
-# What is known about a format beside its name: time stamps are left out, so that the same table
-# always gives the same file.
+# Metadata for a file of each format: no time, so that the same table always gives the same file.
 _METADATA = {
     "pdf": {"CreationDate": None},
     "png": {},
@@ -40,7 +39,7 @@ _METADATA = {
 
 FORMATS = tuple("." + name for name in _METADATA)
 
-# Beside matplotlib's own settings, never a user's matplotlibrc: the same table gives the same file.
+# Set on top of matplotlib's defaults, never of a user's matplotlibrc, for the same reason.
 _STYLE = {
     "font.size": 11,
     "axes.labelsize": 12,
@@ -116,7 +115,7 @@ def draw_map(axes, panel, annotate=False):
     )
     axes.set(xlabel=change.columns.name, ylabel=change.index.name)
     axes.tick_params(axis="both", length=0)
-    if change.isna().any(axis=None):  # the ground is seen there
+    if change.isna().any(axis=None):  # an empty square shows the background: hatched grey
         axes.patch.set(facecolor="0.95", edgecolor="0.6", hatch="////")
     # White squares at the edge need a frame to be seen on white paper.
     for spine in axes.spines.values():
