@@ -30,6 +30,7 @@ VERSION_2=${VERSION_2:-False}                # True for SQuAD 2.0
 MAX_SEQ_LENGTH=${MAX_SEQ_LENGTH:-512}
 DOC_STRIDE=${DOC_STRIDE:-128}
 SEED=${SEED:-}                               # if it was set for training: the same
+ZONES_FILE=${ZONES_FILE:-}                   # zones of your own: see docs/zones.md
 # Changes no answer, only memory and speed. Empty: 32 on a TPU, else run_squad.py's own.
 PREDICT_BATCH_SIZE=${PREDICT_BATCH_SIZE:-}
 

@@ -19,7 +19,7 @@ from maps.oddities import oddities, remarks
 from maps.tables import beside
 from spans import data_sets
 from zones.cells import PREDICTIONS, Cell, file_name
-from zones.masks import OFFERED_ZONES, ZONES
+from zones.masks import ZONES, known_zones
 
 _ORDER = (
     ("prediction", lambda text: not text.lower().endswith((".csv", ".json"))),
@@ -93,7 +93,7 @@ def _parser():
     parser.add_argument(
         "--zones",
         metavar="LIST",
-        help="zones that the table has a column for, behind the protocol's five: union",
+        help="zones that the table has a column for, behind the protocol's five: union, your own",
     )
     parser.add_argument(
         "--partial",
@@ -134,9 +134,9 @@ def _zones(options):
     """The zones of the map: the protocol's, and behind them those asked for."""
     further = [name.strip().lower() for name in (options.zones or "").split(",") if name.strip()]
     for name in further:
-        if name not in OFFERED_ZONES:
+        if name not in known_zones():
             raise UserError(
-                "--zones: there is no zone %s; choose from %s" % (name, ", ".join(OFFERED_ZONES))
+                "--zones: there is no zone %s; choose from %s" % (name, ", ".join(known_zones()))
             )
     return tuple(dict.fromkeys(ZONES + tuple(further)))
 

@@ -22,19 +22,28 @@ class FinishedFiles:
         self._directory = directory
         self._run = run
 
-    def holds(self, name):
-        """Whether the file is there as this run wrote it."""
+    def holds(self, name, zones=None):
+        """Whether the file is there as this run wrote it.
+
+        Args:
+            name: of the file.
+            zones: what zones of the user's own it is about: name -> definition, or None.
+        """
         path = files.join(self._directory, name)
         record = _record(self._directory, name)
         if record.get("run") != self._run or not files.exists(path):
             return False
+        if (record.get("zones") or {}) != (zones or {}):
+            return False
         return is_as_written(record, files.read_bytes(path))
 
-    def add(self, name):
-        """Notes that the file is complete."""
+    def add(self, name, zones=None):
+        """Notes that the file is complete; ``zones`` as in holds."""
         files.make_directory(files.join(self._directory, FOLDER, _FINISHED))
         content = files.read_bytes(files.join(self._directory, name))
         record = {"run": self._run, "sha256": _sha256(content)}
+        if zones:
+            record["zones"] = zones
         files.write_json(_path(self._directory, name), record)
 
     def of_other_runs(self, names):

@@ -12,6 +12,7 @@ from maps import kinds, predictions, provenance, significance, tables
 from maps.clustered import FEW_CLUSTERS, bootstrap_interval, clusters_of
 from maps.tables import beside
 from spans import data_sets
+from zones.masks import own_zones
 
 
 class Asked(NamedTuple):
@@ -60,8 +61,13 @@ def write_tables(asked, runs, development, command):
     wanted, _, _ = runs[0].folder.map_cells(asked.zones)
     if wanted:
         table, made, said = _write_map(asked, runs, wanted, clusters)
-    else:
-        said.append("no single layer was decoded; %s is not written" % asked.path)
+    further = runs[0].folder.further_zones(asked.zones)
+    if further:
+        names = ",".join(further)
+        said.append("single layers of %s: --zones=%s gives them a column" % (names, names))
+    if not wanted:
+        what = "of these zones no single layer" if further else "no single layer"
+        said.append("%s was decoded; %s is not written" % (what, asked.path))
     more, said_of_more = _write_others(asked, runs, clusters)
     made.update(more)
     facts = {
@@ -78,6 +84,7 @@ def write_tables(asked, runs, development, command):
         "clusters": {"unit": asked.cluster, "number": clusters.number},
         "test": _test_name(runs, asked),
         "runs": [_facts_of(run) for run in runs],
+        "zones": own_zones(),
     }
     provenance.write(asked.path, made, **facts)
     return table, said + said_of_more

@@ -5,7 +5,7 @@ In tables layers and heads count from 1, in flags and file names from 0.
 
 from typing import NamedTuple, Tuple
 
-from zones.masks import OFFERED_ZONES
+from zones.masks import known_zones
 
 
 class Kind(NamedTuple):
@@ -48,7 +48,8 @@ def key_of(cell):
 
 def zone_order(zone):
     """Where a zone stands among others."""
-    return OFFERED_ZONES.index(zone) if zone in OFFERED_ZONES else len(OFFERED_ZONES)
+    zones = known_zones()
+    return zones.index(zone) if zone in zones else len(zones)
 
 
 def in_order(cells):

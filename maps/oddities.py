@@ -12,7 +12,7 @@ from common import files, finished
 from maps.kinds import HEADS, MAP, kind_of
 from maps.predictions import cells_text, named
 from zones.cells import PREDICTIONS, file_name
-from zones.masks import OTHER, PASSAGE, changes_rows
+from zones.masks import CLS, PASSAGE, changes_rows
 
 # How many files a line names.
 _MOST_NAMED = 5
@@ -78,11 +78,11 @@ def may_equal_baseline(cell, num_layers, reads_cls):
     """Whether masking the cell cannot change an answer: then its file should equal the baseline's.
 
     Answers are read from the passage's rows of the last layer, so a zone of other rows does
-    nothing there. ``reads_cls``: the row of [CLS], which is OTHER, counts as well.
+    nothing there. ``reads_cls``: the row of [CLS] counts as well.
     """
     if cell.layer != num_layers - 1 or changes_rows(cell.zone, PASSAGE):
         return False
-    return not (reads_cls and changes_rows(cell.zone, OTHER))
+    return not (reads_cls and changes_rows(cell.zone, CLS))
 
 
 def _as_decoded(run, records):

@@ -12,6 +12,7 @@ from common.command_line import UserError
 from common.progress import say
 from maps.kinds import EVERY, HEADS, MAP, SPANS, in_order, kind_of, zone_order
 from squad.metric import Scores, read_predictions
+from zones import own
 from zones.cells import BASELINE, PREDICTIONS, Cell, cell_of_file, cells_of, file_name
 from zones.masks import ZONES
 
@@ -41,6 +42,7 @@ class Folder:
         if not files.is_directory(path):
             raise UserError("%s: %s is a file; name the folder it is in" % (what, path))
         self.path = str(path)
+        own.know_of_folder(path, what)
         names = files.list_directory(path)
         cells = {cell_of_file(name) for name in names} - {None}
         # A layer may be written as 03 by hand; such a file is not the cell's.
@@ -61,7 +63,8 @@ class Folder:
     def map_cells(self, zones=ZONES):
         """The cells of the map: all that are wanted, those there and those missing.
 
-        They are none if these zones were decoded in no single layer.
+        They are none if these zones were decoded in no single layer. Where none of the protocol's
+        was, of others' alone is something missing.
 
         Returns:
             three lists of Cell, layer by layer.
@@ -69,7 +72,15 @@ class Folder:
         has_map = any(kind_of(cell) == MAP and cell.zone in zones for cell in self.cells)
         wanted = cells_of(self.num_layers, zones) if has_map else []
         present = [cell for cell in wanted if cell in self.cells]
-        return wanted, present, [cell for cell in wanted if cell not in self.cells]
+        missing = [cell for cell in wanted if cell not in self.cells]
+        if not any(cell.zone in ZONES for cell in present):
+            missing = [cell for cell in missing if cell.zone not in ZONES]
+        return wanted, present, missing
+
+    def further_zones(self, zones):
+        """Zones that were decoded in single layers, beside these."""
+        decoded = {cell.zone for cell in self.cells if kind_of(cell) == MAP}
+        return sorted(decoded - set(zones), key=zone_order)
 
     def cells_of_kind(self, kind):
         """The cells of a kind that have a file, in the order of their table."""

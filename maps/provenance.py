@@ -17,6 +17,7 @@ import scipy
 
 from common import files
 from common.command_line import UserError
+from zones import own
 
 _WRITER = "get_results.py"
 _CODE = ("squad", "cmrc2018", "maps")
@@ -95,6 +96,12 @@ def of_table(table_path, table, ending=""):
     return facts if is_about_it else {}
 
 
+def own_zones(table_path):
+    """The definitions of the user's own zones in a table, as masks.define_own takes them."""
+    zones = _read(path_of(table_path)).get("zones", {})
+    return own.checked(zones, "results file: " + path_of(table_path))
+
+
 def differences(first, second):
     """In what two tables differ that should be alike, as far as is known: list of str.
 
@@ -129,5 +136,5 @@ def _is_ours(facts):
         isinstance(facts, dict)
         and facts.get("written_by") == _WRITER
         and facts.get("metric") in (None, "exact", "f1")
-        and all(isinstance(facts.get(name, {}), dict) for name in ("data", "tables"))
+        and all(isinstance(facts.get(name, {}), dict) for name in ("data", "tables", "zones"))
     )

@@ -25,10 +25,12 @@ import pandas as pd
 
 from common import files
 from common.command_line import UserError
+from maps import provenance
 from maps.kinds import KINDS, MAP, key_of, zone_order
 from maps.predictions import MOST_LAYERS, named, run_name, stretches
 from squad.metric import plain_sum
-from zones.masks import OFFERED_ZONES, ZONES
+from zones import own
+from zones.masks import ZONES, known_zones
 
 RESULTS = ("layer",) + ZONES
 SCORES = ("exact", "f1")
@@ -105,7 +107,8 @@ def _whole(lowest, highest):
 
 
 def _zone(text):
-    return OFFERED_ZONES[OFFERED_ZONES.index(text.lower())]
+    zones = known_zones()
+    return zones[zones.index(text.lower())]
 
 
 def _yes_or_no(text):
@@ -133,14 +136,21 @@ _COLUMNS = {
     "run": _Column("a name", str, str, is_key=True),
     **dict.fromkeys(("layer", "last_layer"), _NUMBER._replace(kind=_NUMBER.kind % "layer")),
     "head": _NUMBER._replace(kind=_NUMBER.kind % "head"),
-    "zone": _Column("one of the zones " + ", ".join(OFFERED_ZONES), _zone, str, is_key=True),
+    "zone": _Column("one of the zones %s", _zone, str, is_key=True),
     **dict.fromkeys(("baseline", "score", "exact", "f1", "baseline_f1", "score_f1"), _SCORE),
     **dict.fromkeys(("change", "low", "high", "change_f1", "low_f1", "high_f1"), _POINTS),
     **dict.fromkeys(("broken", "mended"), _COUNT),
     **dict.fromkeys(("p", "p_holm", "mcnemar", "p_f1", "p_holm_f1"), _CHANCE),
     **dict.fromkeys(("significant", "significant_f1"), _Column("1 or 0", _yes_or_no, _whole_text)),
-    **dict.fromkeys(OFFERED_ZONES, _SCORE._replace(write=format_score)),
 }
+
+
+def _column(name):
+    """The _Column of that name; one named after a zone holds that zone's scores."""
+    column = _COLUMNS.get(name)
+    if column is None:
+        return _SCORE._replace(write=format_score)
+    return column._replace(kind=column.kind.replace("%s", ", ".join(known_zones())))
 
 
 # Any table --------------------------------------------------------------------------------------
@@ -149,7 +159,7 @@ _COLUMNS = {
 def _write(path, table, what):
     """Writes a DataFrame, its index left out, whole or not at all."""
     text = pd.DataFrame(
-        {name: table[name].map(_COLUMNS[name].write, na_action="ignore") for name in table}
+        {name: table[name].map(_column(name).write, na_action="ignore") for name in table}
     )
     files.write_bytes(path, text.to_csv(index=False).encode("utf-8"), what)
 
@@ -172,6 +182,7 @@ def _read(path, what, forms):
         UserError: another first line, or a value that its column cannot hold (gives the line).
     """
     where = "%s: %s" % (what, path)
+    own.know(provenance.own_zones(path), provenance.path_of(path))
     text = files.read_text(path, what)
     separator = _separator(text)
     rows = csv.reader(io.StringIO(text, newline=None), delimiter=separator)
@@ -209,7 +220,7 @@ _FORMS = ("results", "long", "significance") + tuple(
 def _form_of(header):
     """The form of the table that begins with these names, or None."""
     further = header[len(RESULTS) :]
-    if header[: len(RESULTS)] == RESULTS and set(further) <= set(OFFERED_ZONES) - set(ZONES):
+    if header[: len(RESULTS)] == RESULTS and set(further) <= set(known_zones()) - set(ZONES):
         return "results"
     if header[-len(_MEASURED_BEFORE_F1) :] == _MEASURED_BEFORE_F1:  # of an older version
         header += MEASURED[len(_MEASURED_BEFORE_F1) :]
@@ -253,7 +264,7 @@ def _values(header, row, here):
         )
     values = []
     for name, text in zip(header, map(str.strip, row)):
-        column = _COLUMNS[name]
+        column = _column(name)
         if not text and not column.is_key:
             values.append(np.nan)
             continue

@@ -7,6 +7,7 @@ from common import files
 from common.command_line import UserError
 from running import cluster, estimator, machines
 from spans import data_sets
+from zones import own
 from zones.cells import (
     BASELINE,
     Cell,
@@ -15,7 +16,7 @@ from zones.cells import (
     cells_of_heads,
     cells_of_runs,
 )
-from zones.masks import OFFERED_ZONES, ZONES
+from zones.masks import ZONES, known_zones
 
 _LAYERS = re.compile(r"(\d+)(?:-(\d+))?")
 _SWEEP_ONLY = ("sweep_span", "sweep_heads", "sweep_every", "ray_address")
@@ -41,7 +42,7 @@ def check_task(asked):
     for name in needed:
         if not getattr(asked, name):
             raise UserError("--%s is missing; this run needs it" % name)
-    for name in ("train_file", "predict_file", "vocab_file", "bert_config_file"):
+    for name in ("train_file", "predict_file", "vocab_file", "bert_config_file", "zones_file"):
         if name in needed or (name not in ("train_file", "predict_file") and getattr(asked, name)):
             files.check_readable(getattr(asked, name), "--" + name)
     _check_not_swapped(asked.vocab_file, asked.bert_config_file)
@@ -71,7 +72,7 @@ def _check_not_swapped(vocab_file, bert_config_file):
 
 def _check_masks(asked):
     decodes = asked.do_predict or asked.do_sweep
-    for name in ("mask_zone", "mask_layer", "mask_head"):
+    for name in ("mask_zone", "mask_layer", "mask_head", "zones_file"):
         if getattr(asked, name) not in (None, "") and not decodes:
             raise UserError("--%s masks at decoding; add --do_predict or --do_sweep" % name)
     for name in ("mask_layer", "mask_head"):
@@ -79,7 +80,7 @@ def _check_masks(asked):
         if where not in (None, "") and not asked.mask_zone and not asked.do_sweep:
             raise UserError(
                 "--%s=%s says where but not what to mask; add --mask_zone=%s"
-                % (name, where, "|".join(OFFERED_ZONES))
+                % (name, where, "|".join(known_zones()))
             )
     for name in _SWEEP_ONLY:
         if getattr(asked, name) and not asked.do_sweep:
@@ -135,14 +136,15 @@ def cells_asked(asked, config):
         config: the model's BertConfig.
 
     Raises:
-        UserError: an unknown zone, several where one is asked for, or a layer or head that the
-            model lacks.
+        UserError: a file of zones that is none, an unknown zone, several where one is asked for, or
+            a layer or head that the model lacks.
     """
+    own_zones = own.settle(asked.zones_file, asked.prediction_dir or asked.output_dir)
     zones = _zones(asked.mask_zone)
     layers = _layers(asked.mask_layer, config.num_hidden_layers)
     _check_number("--mask_head", "heads", asked.mask_head, config.num_attention_heads)
     if asked.do_sweep:
-        return (BASELINE,) + tuple(_swept(asked, config, zones or list(ZONES), layers))
+        return (BASELINE,) + tuple(_swept(asked, config, zones or [*ZONES, *own_zones], layers))
     if len(zones) > 1:
         raise UserError("--mask_zone: --do_predict masks one zone; for several use --do_sweep")
     if not zones:
@@ -156,10 +158,10 @@ def _zones(text):
     """The zones named, each once, as the user orders them."""
     zones = [zone.strip().lower() for zone in (text or "").split(",") if zone.strip()]
     for zone in zones:
-        if zone not in OFFERED_ZONES:
+        if zone not in known_zones():
             raise UserError(
-                "--mask_zone: there is no zone %r; choose from %s"
-                % (zone, ", ".join(OFFERED_ZONES))
+                "--mask_zone: there is no zone %r; choose from %s, or define it in a --zones_file"
+                % (zone, ", ".join(known_zones()))
             )
     return list(dict.fromkeys(zones))
 

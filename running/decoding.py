@@ -9,6 +9,7 @@ work goes on (saved.py), so that a run that was killed goes on where it was.
 import collections
 import contextlib
 import functools
+import json
 import time
 from typing import Dict, NamedTuple, Tuple
 
@@ -26,8 +27,9 @@ from running.flags import ANSWERS
 from spans import data_sets, scores
 from spans.answers import AnswerPicker
 from spans.windows import make_windows
-from zones import sweep
+from zones import own, sweep
 from zones.cells import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell, file_name
+from zones.masks import define_own, own_zones
 from zones.reader import Reader
 
 # The plan ---------------------------------------------------------------------------------------
@@ -80,7 +82,7 @@ def plan(directory, run, cells, nbest_for_all, version_2, overwrite):
     left = {
         cell: of_cell
         for cell, of_cell in names.items()
-        if not all(finished.holds(name) for name in of_cell.values())
+        if not all(finished.holds(name, _own_zones([cell])) for name in of_cell.values())
     }
     if len(left) < len(names):
         say(
@@ -88,6 +90,12 @@ def plan(directory, run, cells, nbest_for_all, version_2, overwrite):
             "--overwrite=True decodes them again." % (len(names) - len(left), len(names))
         )
     return Plan(run, left, finished)
+
+
+def _own_zones(cells):
+    """The definitions of the user's own zones among those of cells: name -> pairs."""
+    names = {cell.zone for cell in cells}
+    return {name: pairs for name, pairs in own_zones().items() if name in names}
 
 
 # Decoding ---------------------------------------------------------------------------------------
@@ -107,6 +115,7 @@ class Reading(NamedTuple):
         batch_size: how many windows are read together.
         variants_at_once: see zones.sweep.read_cells.
         mixed_precision: see machines.check_mixed_precision.
+        own_zones: what the user's own zones are, as JSON.
     """
 
     config: BertConfig
@@ -119,6 +128,7 @@ class Reading(NamedTuple):
     batch_size: int
     variants_at_once: int
     mixed_precision: bool
+    own_zones: str = "{}"
 
 
 def windows_at_once(cells, sequences):
@@ -168,6 +178,8 @@ class BatchReader:
     """
 
     def __init__(self, reading, threads=None):
+        define_own(json.loads(reading.own_zones))
+
         def graph():
             features = records.placeholders(reading.batch_size, reading.max_seq_length)
             return features, best_positions(reading, features)
@@ -295,7 +307,7 @@ def write(planned, picker, results, rows, directory):
             }
             for kind, name in names.items():
                 files.write_json(files.join(directory, name), content[kind], "--prediction_dir")
-                planned.finished.add(name)
+                planned.finished.add(name, _own_zones([cell]))
             bar.update()
 
 
@@ -343,6 +355,7 @@ def run(settings, tokenizer):
     if not cells:
         say("Nothing is left to decode. The files are in %s" % directory)
         return
+    own.note(directory, {cell.zone for cell in cells})
     examples = read_examples(settings)
     windows = make_windows(examples, tokenizer, is_training=False, **settings.window_sizes)
     # The longest first: windows of a batch then need little padding, and where memory does not
@@ -380,7 +393,11 @@ def _decode(settings, checkpoint, planned, windows):
     # A TPU's batches must be multiples of eight, so that there the flag counts windows.
     batch_size = sequences if tpu else windows_at_once(cells, sequences)
     name = saved.fingerprint(
-        run=planned.run, cells=settings.cells, batch=batch_size, overwrite=settings.overwrite
+        run=planned.run,
+        cells=settings.cells,
+        zones=_own_zones(settings.cells),
+        batch=batch_size,
+        overwrite=settings.overwrite,
     )
     unfinished = saved.UnfinishedRun(settings.prediction_dir, name, cells, len(windows))
     done = unfinished.done
@@ -403,6 +420,7 @@ def _decode(settings, checkpoint, planned, windows):
         batch_size=batch_size,
         variants_at_once=sequences,
         mixed_precision=settings.mixed_precision,
+        own_zones=json.dumps(_own_zones(unfinished.cells)),
     )
     with contextlib.ExitStack() as stack:
         if tpu:

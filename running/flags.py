@@ -87,6 +87,12 @@ _TASK = (
         "The zone to mask: %s. With --do_sweep, several may be given, separated by commas, and "
         "the default is %s." % (", ".join(OFFERED_ZONES), ",".join(ZONES)),
     ),
+    _file(
+        "zones_file",
+        "Zones of your own, which --mask_zone then takes, too: JSON such as "
+        '{"sep": [["any", ["sep", "end"]]]}, pairs of who looks and what they may not look at. '
+        "With --do_sweep they join the default of --mask_zone.",
+    ),
     _text(
         "mask_layer",
         None,

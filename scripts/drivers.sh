@@ -216,6 +216,17 @@ run_squad() { # run_squad FLAG...: prints the command, ready to be copied, and r
     "$PYTHON" "${HERE}run_squad.py" "$@"
 }
 
+further_zones() { # further_zones ZONE,...: those that are none of the map's five
+    local zone further="" IFS=,
+    for zone in $1; do
+        case $zone in
+            all | q2 | q2p | p2q | p2) ;;
+            *) further=${further:+$further,}$zone ;;
+        esac
+    done
+    printf %s "$further"
+}
+
 # What a driver does, once its variables are set.
 
 # train DATA_SET [FLAG...]
@@ -251,7 +262,7 @@ END
 
 # decode DATA_SET [ZONE...] [-- FLAG...]
 decode() {
-    local data_set=$1 zones="" results
+    local data_set=$1 zones="" results further
     shift
     while [ $# -gt 0 ]; do
         case $1 in
@@ -278,12 +289,15 @@ decode() {
     choose_python tensorflow
 
     common_flags
+    add_flags ZONES_FILE
     run_squad --do_sweep=True ${zones:+"--mask_zone=$zones"} "--prediction_dir=$PREDICTION_DIR" \
         "${FLAGS[@]}" "$@"
 
     results=("$PYTHON" "${HERE}get_results.py" "$PREDICTION_DIR" "results$SUFFIX$RUN.csv")
     if [ "$PREDICT_FILE" != squad/dev-v1.1.json ]; then results+=("--data-file=$PREDICT_FILE"); fi
     if [ "$DATASET" != squad ]; then results+=("--dataset=$DATASET"); fi
+    further=$(further_zones "$zones")
+    if [ -n "$further" ]; then results+=("--zones=$further"); fi
     cat <<END
 
 The answers are in $PREDICTION_DIR

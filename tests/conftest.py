@@ -6,8 +6,16 @@ import pytest
 
 from running import loop
 from tests.support import small
+from zones import masks
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def no_own_zones():
+    """A process knows the zones of the user's own of one command; tests run many."""
+    yield
+    masks.define_own({})
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,17 @@ The letters in the shapes are those of modeling.py.
 import tensorflow.compat.v1 as tf
 
 from modeling import shape_of
-from zones.masks import MASKED, NUM_ROLES, PADDING, mask_table, sees_padding
+from zones.masks import (
+    CLS,
+    MASKED,
+    NUM_ROLES,
+    OTHER,
+    PADDING,
+    SEP,
+    mask_table,
+    sees_padding,
+    tells_specials_apart,
+)
 
 
 class Batch:
@@ -49,7 +59,23 @@ class Batch:
         if not static_shapes:
             self.length = tf.reduce_max(tf.reduce_sum(input_mask, axis=1))
         self.num_rows = max_length if score_padding else self.length
-        self.key_roles = tf.where_v2(tf.cast(input_mask, tf.bool), token_roles, PADDING)
+        self.key_roles = self.with_padding(token_roles)
+
+    def with_padding(self, token_roles):
+        """Roles ``[B, T]`` with masks.PADDING on padding."""
+        return tf.where_v2(tf.cast(self.input_mask, tf.bool), token_roles, PADDING)
+
+    def special_roles(self):
+        """token_roles with masks.CLS and masks.SEP in place of OTHER, ``[B, T]``.
+
+        The first token is [CLS]; what is special behind it in the first segment stands between
+        question and passage. (Windows have their segments whether the model reads them or not.)
+        """
+        is_first = tf.equal(tf.range(shape_of(self.token_roles)[1]), 0)[tf.newaxis]
+        is_special = tf.equal(self.token_roles, OTHER) & tf.cast(self.input_mask, tf.bool)
+        is_between = is_special & tf.equal(self.segment_ids, 0)
+        apart = tf.where_v2(is_between, SEP, self.token_roles)
+        return tf.where_v2(is_special & is_first, CLS, apart)
 
     def num_keys(self, zone):
         """K, how many tokens, the first ones, are keys in a layer that masks the zone.
@@ -89,19 +115,31 @@ class Batch:
         return MASKED * padding[:, tf.newaxis]
 
     def _zone_bias(self, zone):
-        rows = tf.one_hot(self.token_roles[:, : self.num_rows], NUM_ROLES)
-        keys = tf.one_hot(self.key_roles[:, : self.length], NUM_ROLES + 1)
-        # Rows [B, F, 3] x table [3, 4] x keys [B, 4, K]: each pair of roles has its entry.
+        token_roles, key_roles = self.token_roles, self.key_roles
+        if tells_specials_apart(zone):
+            token_roles = self.special_roles()
+            key_roles = self.with_padding(token_roles)
+        rows = tf.one_hot(token_roles[:, : self.num_rows], NUM_ROLES)
+        keys = tf.one_hot(key_roles[:, : self.length], NUM_ROLES)
+        # Rows [B, F, roles] x table [roles, roles] x keys [B, roles, K]: each pair has its entry.
         table = tf.constant(mask_table(zone))
-        return bias_of(tf.matmul(tf.tensordot(rows, table, axes=1), keys, transpose_b=True))
+        masked = tf.matmul(tf.tensordot(rows, table, axes=1), keys, transpose_b=True)
+        return bias_of(masked, keys[:, tf.newaxis, :, PADDING])
 
 
-def bias_of(masked):
+def bias_of(masked, absent=None):
     """1 where a look is forbidden and 0 elsewhere, ``[..., K]`` -> what is added to the scores.
 
-    A row of ones becomes a row of zeros; see Batch.bias.
+    A row of ones becomes a row of zeros, but where keys are absent; see Batch.bias.
+
+    Args:
+        absent: 1 on keys that are none, such as padding, and 0 elsewhere; broadcasts to ``masked``.
+            None is all 0.
     """
-    return MASKED * (masked - tf.reduce_min(masked, axis=-1, keepdims=True))
+    if absent is None:
+        return MASKED * (masked - tf.reduce_min(masked, axis=-1, keepdims=True))
+    least = tf.reduce_min(tf.maximum(masked, absent), axis=-1, keepdims=True)
+    return MASKED * (masked - least * (1.0 - absent))
 
 
 def for_heads(heads, masked, others):

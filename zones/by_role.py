@@ -8,12 +8,14 @@ import tensorflow.compat.v1 as tf
 
 from zones.batch import bias_of, for_heads
 from zones.masks import (
+    CLS,
     MASKED,
     NUM_ROLES,
     OTHER,
     PADDING,
     PASSAGE,
     QUESTION,
+    SEP,
     changes_rows,
     mask_table,
     sees_padding,
@@ -25,11 +27,16 @@ ABSENT = 3 * MASKED
 
 # The groups of keys that zones tell apart, in the order in which BatchByRole sorts them.
 _KEY_ROLES = (PASSAGE, OTHER, QUESTION, PADDING)
-_REAL = slice(3)
+# Of zones that tell special tokens apart.
+_ALL_ROLES = (PASSAGE, OTHER, CLS, SEP, QUESTION, PADDING)
+_REAL = slice(-1)
 
 
 class BatchByRole:
     """The same batch with its tokens sorted by role: passage, others, question, and then padding.
+
+    With ``specials_apart``, [CLS] and the [SEP] in the middle are roles of their own among the
+    others.
 
     Attention does not see the order of the tokens (their positions are in their embeddings), and
     sorted so, the keys of each role stand together. For example, a window with the roles
@@ -51,8 +58,11 @@ class BatchByRole:
         other_keys_bias: what bias(None) adds to keys that are not passage; not for static shapes.
     """
 
-    def __init__(self, batch):
+    def __init__(self, batch, specials_apart=False):
         self._batch = batch
+        self._roles = _ALL_ROLES if specials_apart else _KEY_ROLES
+        self._own_roles = batch.special_roles() if specials_apart else batch.token_roles
+        self._key_roles = batch.with_padding(self._own_roles)
         if batch.static_shapes:
             self._keep_order(batch)
         else:
@@ -65,18 +75,18 @@ class BatchByRole:
     def _keep_order(self, batch):
         self.input_ids, self.input_mask = batch.input_ids, batch.input_mask
         self.segment_ids = batch.segment_ids
-        self.token_roles, self.positions = batch.token_roles, None
+        self.token_roles, self.positions = self._own_roles, None
         self.num_rows, self.length = batch.num_rows, batch.length
         self.num_passage = None
         self.padding_apart = False
         self._sizes = None
-        self._biases = [_absent_bias(tf.not_equal(batch.key_roles, role)) for role in _KEY_ROLES]
+        self._biases = [_absent_bias(tf.not_equal(self._key_roles, role)) for role in self._roles]
 
     def _sort(self, batch):
         orders, self._sizes, self._biases, self._places = [], [], [], 0
         first = 0
-        for role in _KEY_ROLES:
-            chosen = tf.equal(batch.key_roles, role)
+        for role in self._roles:
+            chosen = tf.equal(self._key_roles, role)
             # [B, C], C being how many places the role has.
             order = _numbers_where(chosen)
             orders.append(order)
@@ -92,7 +102,7 @@ class BatchByRole:
         self.positions = tf.concat(orders, axis=1)
         self.input_ids, self.input_mask, self.segment_ids, self.token_roles = (
             tf.gather(x, self.positions, batch_dims=1)
-            for x in (batch.input_ids, batch.input_mask, batch.segment_ids, batch.token_roles)
+            for x in (batch.input_ids, batch.input_mask, batch.segment_ids, self._own_roles)
         )
         self.num_passage, *others, num_padding = self._sizes
         self.length = self.num_passage + sum(others)
@@ -103,7 +113,7 @@ class BatchByRole:
             self.other_keys_bias = tf.concat(self._biases[_REAL][1:], axis=-1)
         else:
             # In a batch of one window each role has as many places as tokens: none is absent.
-            self._biases = [None] * len(_KEY_ROLES)
+            self._biases = [None] * len(self._roles)
 
     def num_keys(self, zone):
         """As that of Batch."""
@@ -137,14 +147,15 @@ class BatchByRole:
     def _zone_bias(self, zone):
         """The zone's bias, ``[B, F, K]``."""
         group = [tf.fill([size], number) for number, size in enumerate(self._sizes[_REAL])]
-        table = tf.constant(mask_table(zone)[:, _KEY_ROLES[_REAL]])
+        table = tf.constant(mask_table(zone)[:, self._roles[_REAL]])
         masked = tf.gather(
             tf.tensordot(self._row_roles, table, axes=1), tf.concat(group, 0), axis=2
         )
         absent = self._absent(_REAL)
         if absent is None:
             return bias_of(masked)
-        return bias_of(tf.maximum(masked, absent / ABSENT)) + absent
+        is_absent = absent / ABSENT
+        return bias_of(tf.maximum(masked, is_absent), is_absent) + absent
 
     def keys_by_role(self, *of_keys, padded):
         """Parts keys, and what belongs to them, into a group for each role.
@@ -157,7 +168,7 @@ class BatchByRole:
             For each group the parts of the tensors, and the bias ``[B, 1, C]`` of places that a
             window does not need, or None.
         """
-        count = len(_KEY_ROLES) if padded else len(_KEY_ROLES[_REAL])
+        count = len(self._roles) if padded else len(self._roles[_REAL])
         if self._sizes is None:
             parted = [[x] * count for x in of_keys]
         else:
@@ -183,17 +194,25 @@ class BatchByRole:
             padded: whether the padding is a group.
 
         Returns:
-            ``[B, F, Z, G]`` for G groups. A row whose every group is masked gets zeros, as in
+            ``[B, F, Z, G]`` for G groups. A row whose every token is masked gets zeros, as in
             Batch.bias.
         """
         asked = (*zones, padded)
         if asked not in self._zones_bias:
-            roles = _KEY_ROLES if padded else _KEY_ROLES[_REAL]
+            roles = self._roles if padded else self._roles[_REAL]
             tables = np.stack([mask_table(zone)[:, roles] for zone in zones], axis=1)
             masked = tf.tensordot(self._row_roles, tf.constant(tables), axes=1)
             masked.set_shape([None, None, *tables.shape[1:]])
-            self._zones_bias[asked] = bias_of(masked)
+            self._zones_bias[asked] = bias_of(masked, self._absent_groups(roles))
         return self._zones_bias[asked]
+
+    def _absent_groups(self, roles):
+        """1 where a window has no token of a role, ``[B, 1, 1, G]``; padding is no token."""
+        absent = [
+            tf.reduce_all(tf.not_equal(self._key_roles, role) | (role == PADDING), axis=1)
+            for role in roles
+        ]
+        return tf.cast(tf.stack(absent, axis=1), tf.float32)[:, tf.newaxis, tf.newaxis]
 
 
 def _absent_bias(absent):

@@ -6,7 +6,7 @@ This module needs Python's own library only, so that scripts which read file nam
 import re
 from typing import Iterable, List, NamedTuple, Optional
 
-from zones.masks import OFFERED_ZONES, ZONES
+from zones.masks import ZONES, known_zones
 
 
 class Cell(NamedTuple):
@@ -15,7 +15,7 @@ class Cell(NamedTuple):
     Attributes:
         layer: the index, from 0, of the first layer in which the zone is masked; None is "in every
             layer at once".
-        zone: a name from OFFERED_ZONES, or None for the baseline (nothing masked).
+        zone: one of masks.known_zones(), or None for the baseline (nothing masked).
         last_layer: the index of the last one, for a run of layers ("knockout window" in Geva et
             al., "Dissecting Recall of Factual Associations", 2023); None is the first one itself.
         head: the index of the only head that is masked; None is all of them.
@@ -102,7 +102,7 @@ PREDICTIONS, NBEST, NULL_ODDS = "predictions", "nbest_predictions", "null_odds"
 
 _PREDICTION_FILE = re.compile(
     r"%s(?:_layer(?:(?P<layer>\d+)(?:-(?P<last_layer>\d+))?)?(?:_head(?P<head>\d+))?"
-    r"_(?P<zone>%s))?\.json" % (PREDICTIONS, "|".join(OFFERED_ZONES))
+    r"_(?P<zone>[a-z][a-z0-9-]*))?\.json" % PREDICTIONS
 )
 
 
@@ -129,7 +129,7 @@ def file_name(kind: str, cell: Cell) -> str:
 def cell_of_file(name: str) -> Optional[Cell]:
     """The cell whose predictions a file of this name holds, or None for any other file."""
     match = _PREDICTION_FILE.fullmatch(name)
-    if not match:
+    if not match or match.group("zone") not in (None, *known_zones()):
         return None
     numbers = {
         part: None if match.group(part) is None else int(match.group(part))

@@ -35,7 +35,7 @@ import tensorflow.compat.v1 as tf
 from modeling import shape_of
 from zones.by_role import BatchByRole
 from zones.cells import BASELINE
-from zones.masks import sees_padding
+from zones.masks import sees_padding, tells_specials_apart
 
 # The largest score of a group without keys. Below any score or bias, and in the range of float16.
 LOWEST_SCORE = -60000.0
@@ -58,7 +58,8 @@ def read_cells(reader, batch, cells, variants_at_once=None):
     """
     logits = {}
     if any(cell.layer is not None for cell in cells):
-        logits = _read_forking(reader, BatchByRole(batch), cells, variants_at_once)
+        by_role = BatchByRole(batch, any(tells_specials_apart(cell.zone) for cell in cells))
+        logits = _read_forking(reader, by_role, cells, variants_at_once)
     for cell in cells:
         if cell not in logits:
             logits[cell] = reader.read(batch, cell)

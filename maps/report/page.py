@@ -16,7 +16,7 @@ from markupsafe import Markup
 from common import files
 from maps import figure
 from maps.report.questions import OTHER_WORD, QUESTION_WORDS
-from zones.masks import EFFECTS
+from zones.masks import effects
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _SCRIPTS = ("data.js", "map.js", "passage.js", "details.js", "main.js")
@@ -51,7 +51,7 @@ def render(contents):
         script=Markup(script),
         data=Markup(_json_in_html(_with_colours(contents))),
         maps=_maps(contents),
-        readings=EFFECTS,
+        readings=effects(),
         words=[word for word in QUESTION_WORDS if word != OTHER_WORD],
         bar=["v%d" % step for step in range(0, len(_colours()), 2)],
         ticks=[signed(value, 0) for value in range(int(_LOWEST), int(_HIGHEST) + 1, 2)],
@@ -102,7 +102,7 @@ def _colours():
 
 def _with_colours(contents):
     colours = {"lowest": _LOWEST, "highest": _HIGHEST, "perPoint": _COLOURS_PER_POINT}
-    return {**contents, "colours": colours, "readings": EFFECTS}
+    return {**contents, "colours": colours, "readings": effects()}
 
 
 def _maps(contents):

@@ -111,6 +111,15 @@ def test_a_tpu_is_the_default_as_in_the_protocol(project):
     assert project.flags()["use_tpu"] == "True"
 
 
+def test_zones_of_ones_own_are_passed_on_and_the_table_is_told(project):
+    run = project.run("decode_squad.sh", "sep", "q2", "union", ZONES_FILE="my zones.json")
+    assert run.returncode == 0, run.stderr
+    asked = {"mask_zone": "sep,q2,union", "zones_file": "my zones.json"}
+    assert project.flags() == {**SWEEP, **COMMON, **asked}
+    assert run.stdout.splitlines()[-1].endswith("results.csv --zones=sep,union")
+    assert "--zones" not in project.run("decode_squad.sh", "q2", "all").stdout.splitlines()[-1]
+
+
 def test_one_zone_and_several_are_one_process_each(project):
     for zone in masks.ZONES:
         assert project.run("decode_squad.sh", zone).returncode == 0

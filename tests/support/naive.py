@@ -19,7 +19,37 @@ CONFIG = modeling.BertConfig(
 )
 
 
-def naive_mask(zone, roles, mask):
+# Zones of one's own, as a file has them.
+OWN_ZONES = {
+    "sep": [["any", "sep"], ["any", "end"]],
+    "front": [[["passage", "end"], "cls"]],
+    "c2p": [["cls", ["passage", "question"]]],
+    "nothing": [["any", "any"]],
+    "s2": [["special", "special"]],
+}
+_FORBIDDEN = {
+    "sep": lambda row, key: key in ("sep", "end"),
+    "front": lambda row, key: row in ("passage", "end") and key == "cls",
+    "c2p": lambda row, key: row == "cls" and key in ("passage", "question"),
+    "nothing": lambda row, key: True,
+    "s2": lambda row, key: {row, key} <= {"cls", "sep", "end"},
+}
+
+
+def kinds(roles, mask, segments):
+    """What each token is: cls, question, sep, passage, end; padding, as a row, is an end, too."""
+    found = []
+    for place, role in enumerate(roles):
+        if role:
+            found.append(("question", "passage")[role - 1])
+        elif place == 0:
+            found.append("cls")
+        else:
+            found.append("end" if segments[place] or not mask[place] else "sep")
+    return found
+
+
+def naive_mask(zone, roles, mask, segments=None):
     """The zone as a loop over every pair of tokens, after the table in the README."""
     length = len(roles)
     masked = np.zeros((length, length), bool)
@@ -36,6 +66,10 @@ def naive_mask(zone, roles, mask):
                 masked[row, key] = of_passage and roles[row] == 2
             elif zone == "union":
                 masked[row, key] = of_question or of_passage
+            elif zone in OWN_ZONES:
+                of = kinds(roles, mask, segments)
+                # Where a zone takes all tokens away, padding is still further off.
+                masked[row, key] = not mask[key] or _FORBIDDEN[zone](of[row], of[key])
     term = -10000.0 * masked
     return term if zone == "all" else term - 10000.0 * (np.asarray(mask) == 0)
 
@@ -64,7 +98,7 @@ def naive_logits(weights, config, window, cell):
         last = cell.layer if cell.last_layer is None else cell.last_layer
         masked_here = cell.layer is None or cell.layer <= number <= last
         plain_term = naive_mask(None, roles, mask)
-        zone_term = naive_mask(cell.zone, roles, mask) if masked_here else plain_term
+        zone_term = naive_mask(cell.zone, roles, mask, segments) if masked_here else plain_term
         context = np.zeros_like(x)
         for head in range(config.num_attention_heads):
             part = slice(head * size, (head + 1) * size)
