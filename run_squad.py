@@ -26,6 +26,7 @@ import common.environment  # noqa: F401
 from common import quiet  # isort: split
 
 import dataclasses
+import os
 import sys
 import types
 
@@ -118,6 +119,8 @@ def main(argv=None):
     _check_sizes(asked, config, tokenizer)
     asked.mixed_precision = precision.settled(asked.mixed_precision, config, asked.verbose_logging)
     settings = _settings_of(asked, config)
+    if "SHOWN_COMMAND" in os.environ:  # set by scripts/drivers.sh
+        print(os.environ["SHOWN_COMMAND"], flush=True)
     return run(settings, tokenizer, asked.do_train, asked.do_predict or asked.do_sweep)
 
 

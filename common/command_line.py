@@ -77,8 +77,8 @@ def run(main, argv=None, goes_on=False):
         print("%s: %s" % (name, " ".join(str(error).split())), file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
-        more = "; the same command goes on from there" if goes_on else ""
-        print("\n%s: stopped%s" % (name, more), file=sys.stderr)
+        more = "goes on from there" if goes_on else "begins again"
+        print("\n%s: stopped; the same command %s" % (name, more), file=sys.stderr)
         status = 130
     except BrokenPipeError:  # whoever reads the output, such as "| head", has closed it
         _drop_output()

@@ -13,7 +13,14 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def _say_what_is_missing(kind, error, traceback):
-    """Stands in for sys.excepthook: status 2 and one line where a package is missing."""
+    """Stands in for sys.excepthook: status 2 and one line where a package is missing.
+
+    And one line for a control-C while they are loaded, which takes seconds.
+    """
+    if issubclass(kind, KeyboardInterrupt):
+        name = os.path.basename(sys.argv[0])
+        print("\n%s: stopped; the same command begins again" % name, file=sys.stderr)
+        sys.exit(130)
     package = (getattr(error, "name", None) or "").split(".")[0]
     if not issubclass(kind, ModuleNotFoundError) or not package or _is_ours(package):
         sys.__excepthook__(kind, error, traceback)

@@ -28,6 +28,8 @@ def _held_back():
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except KeyboardInterrupt:
+            raise
         except BaseException:
             held.seek(0)
             os.write(stderr, held.read())

@@ -208,12 +208,15 @@ quoted() { # quoted WORD...: the words as they can be typed, on one line
     printf '%s' "${text# }"
 }
 
-run_squad() { # run_squad FLAG...: prints the command, ready to be copied, and runs it
-    local flag
-    quoted "$PYTHON" "${HERE}run_squad.py"
-    for flag in "$@"; do printf ' \\\n    %s' "$(quoted "$flag")"; done
-    printf '\n'
-    "$PYTHON" "${HERE}run_squad.py" "$@"
+# run_squad FLAG...: runs the command, which shows itself, ready to be copied, once it has found its
+# flags right: so a line that refuses one stands alone.
+run_squad() {
+    local flag text
+    text=$(quoted "$PYTHON" "${HERE}run_squad.py")
+    for flag in "$@"; do
+        text="$text "$'\\\n'"    $(quoted "$flag")"
+    done
+    SHOWN_COMMAND=$text "$PYTHON" "${HERE}run_squad.py" "$@"
 }
 
 further_zones() { # further_zones ZONE,...: those that are none of the map's five

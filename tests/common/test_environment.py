@@ -1,5 +1,6 @@
 """Every command, started by a Python without the packages."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,31 @@ def test_what_is_to_be_typed_is_true_where_the_user_stands(project, tmp_path):
     finally:
         for environment in project.glob(".venv*"):
             shutil.rmtree(str(environment))
+
+
+@pytest.mark.parametrize("command", ["run_squad.py", "get_results.py", "report.py"])
+def test_a_control_c_while_it_is_loaded_is_one_line(command, tmp_path):
+    """Its first import after ours is one that asks to be stopped."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'numpy':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Finder())\n"
+    )
+    run = subprocess.run(
+        [sys.executable, str(ROOT / command)],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        check=False,
+    )
+    assert run.returncode == 130
+    assert run.stderr.split("\n") == [
+        "", "%s: stopped; the same command begins again" % command, "",
+    ]  # fmt: skip
 
 
 def test_a_module_of_ours_that_is_missing_is_no_matter_of_the_environment(project):

@@ -11,7 +11,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SCRIPTS = ("train_squad.sh", "decode_squad.sh")
 CHINESE_SCRIPTS = ("train_cmrc2018.sh", "decode_cmrc2018.sh")
-# Writes its arguments, one list to a call, and ends with $FAKE_STATUS. What the drivers ask it with
+# Writes its arguments, one list to a call, shows its command as run_squad.py does, and ends with
+# $FAKE_STATUS. What the drivers ask it with
 # -c (does it start, has it TensorFlow) it answers as it is told.
 FAKE_PYTHON = """
 import json, os, sys
@@ -19,6 +20,7 @@ if sys.argv[1] == "-c":
     sys.exit(os.environ.get("FAKE_LACKS", "nothing") in sys.argv[2])
 with open(os.environ["FAKE_CALLS"], "a") as stream:
     stream.write(json.dumps(sys.argv[1:]) + "\\n")
+print(os.environ.get("SHOWN_COMMAND", ""), flush=True)
 sys.exit(int(os.environ.get("FAKE_STATUS", "0")))
 """
 DATA = ("squad/train-v1.1.json", "squad/dev-v1.1.json")
