@@ -69,7 +69,10 @@ def _compare_folders(options):
     """Two readers, question by question; prints what differs."""
     folders = [predictions.Folder(path) for path in (options.first, options.second)]
     cells = predictions.cells_of_all(folders, is_partial=True)
-    development = data_sets.development_set(options.data_file, options.dataset, "--data-file")
+    sample = predictions.sample_of(folders)
+    development = data_sets.development_set(
+        options.data_file, options.dataset, "--data-file", sample=sample
+    )
     runs = [predictions.read_run(folder, development, cells) for folder in folders]
     for run in runs:
         if run.baseline is None:

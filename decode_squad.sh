@@ -23,6 +23,7 @@ PREDICTION_DIR=${PREDICTION_DIR:-}           # where the answers go; empty: pred
 # The data set is always read by this machine.
 SQUAD_DIR=${SQUAD_DIR:-}                     # empty: squad
 PREDICT_FILE=${PREDICT_FILE:-}               # empty: dev-v1.1.json in SQUAD_DIR
+MAX_QUESTIONS=${MAX_QUESTIONS:-}             # a random sample of so many; empty: all questions
 
 # The model, as it was trained: the protocol's values.
 DO_LOWER_CASE=${DO_LOWER_CASE:-False}        # True for uncased BERT only

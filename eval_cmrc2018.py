@@ -10,6 +10,7 @@ import json
 from cmrc2018.metric import evaluation
 from common import command_line, files
 from common.progress import say
+from common.sample import read_sample
 from spans import data_sets
 from squad.metric import read_predictions
 
@@ -40,7 +41,8 @@ def main(argv=None):
     if options.out_file is not None:
         inputs = [options.data_file, options.prediction_file]
         files.check_writable(options.out_file, "--out-file", inputs)
-    development = data_sets.development_set(options.data_file, "cmrc2018")
+    sample = read_sample(files.directory_of(options.prediction_file))
+    development = data_sets.development_set(options.data_file, "cmrc2018", sample=sample)
     predictions = read_predictions(options.prediction_file)
     source = "prediction file: %s" % options.prediction_file
     result = evaluation(development, predictions, source, say)

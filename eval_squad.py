@@ -15,6 +15,7 @@ import cmrc2018.metric
 from common import command_line, files
 from common.command_line import UserError
 from common.progress import say
+from common.sample import read_sample
 from spans import data_sets
 from squad import no_answer
 from squad.metric import read_no_answer_probabilities, read_predictions, summary
@@ -96,7 +97,8 @@ def _with_probabilities(development, predictions, scores, options):
     na_probs = np.array(development.in_order(by_question, source), np.float64)
     # Of equal probabilities the first in the file comes first, as in the official tool.
     place = {key: index for index, key in enumerate(development.question_ids)}
-    order = np.array([place[key] for key in sorted(by_question, key=by_question.get)])
+    among = filter(place.__contains__, by_question)
+    order = np.array([place[key] for key in sorted(among, key=by_question.get)])
     is_empty = np.array([not predictions[key] for key in development.question_ids])
     more, images = {}, {}
     for name, values in scores._asdict().items():
@@ -129,6 +131,16 @@ def _tell(development, scores, options):
     )
 
 
+def _tell_intervals(development, scores):
+    from maps import clustered  # takes a second, and is for samples only
+
+    clusters = clustered.clusters_of(development, clustered.UNITS[0])
+    for name, values in scores._asdict().items():
+        found = clustered.change(values[np.newaxis], clusters)
+        ends = max(0, found.low), min(100, found.high)
+        say("%s: %.2f, 95 %% interval %.2f to %.2f" % (name, found.change, *ends))
+
+
 def _evaluated(development, predictions, options):
     """(the result, the images: dict file name -> PNG as bytes)."""
     source = "prediction file: %s" % options.prediction_file
@@ -138,6 +150,8 @@ def _evaluated(development, predictions, options):
     more, images = {}, {}
     if options.na_prob_file is not None:
         scores, more, images = _with_probabilities(development, predictions, scores, options)
+    if development.sample:
+        _tell_intervals(development, scores)
     if options.verbose:
         _tell(development, scores, options)
     return {**summary(scores, development.has_answer), **more}, images
@@ -147,7 +161,8 @@ def main(argv=None):
     """Runs the script; see ``--help``."""
     options = _parser().parse_args(argv)
     _check(options)
-    development = data_sets.development_set(options.data_file, options.dataset)
+    sample = read_sample(files.directory_of(options.prediction_file))
+    development = data_sets.development_set(options.data_file, options.dataset, sample=sample)
     predictions = read_predictions(options.prediction_file)
     result, images = _evaluated(development, predictions, options)
     if images:

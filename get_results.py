@@ -114,13 +114,13 @@ def _parser():
     return parser
 
 
-def _development_set(path, data_set):
+def _development_set(path, data_set, sample):
     if path == DATA_FILE and not files.exists(path):
         raise UserError(
             "--data-file: there is no file %s; fetch it with: bash download_squad.sh, or name "
             "another one" % path
         )
-    return data_sets.development_set(path, data_set, "--data-file")
+    return data_sets.development_set(path, data_set, "--data-file", sample=sample)
 
 
 def _show(table, label):
@@ -157,7 +157,8 @@ def _read_runs(options):
     """The runs and their questions; says what is odd about them."""
     folders = [predictions.Folder(path) for path in options.prediction_folders]
     cells = predictions.cells_of_all(folders, _zones(options), options.partial)
-    development = _development_set(options.data_file, options.dataset)
+    sample = predictions.sample_of(folders)
+    development = _development_set(options.data_file, options.dataset, sample)
     reads_cls = data_sets.reads_cls(development)
     runs = []
     for folder, baseline in zip(folders, predictions.baselines_of(folders, options.baseline)):
@@ -167,6 +168,11 @@ def _read_runs(options):
         for remark in remarks(runs[-1]):
             say(remark)
     return runs, development
+
+
+def _is_tested_anyway(runs, development):
+    """Scores of a sample are told with their intervals, if every folder has its baseline."""
+    return bool(development.sample) and all(run.baseline for run in runs)
 
 
 def main(argv=None):
@@ -181,7 +187,7 @@ def main(argv=None):
         options.results_file,
         "f1" if options.use_f1 else "exact",
         _zones(options),
-        bool(options.baseline),
+        bool(options.baseline) or _is_tested_anyway(runs, development),
         options.cluster,
         options.bootstrap,
     )

@@ -145,7 +145,7 @@ def evaluation(development, predictions, source, log):
     Raises:
         UserError: no prediction is for any of the questions.
     """
-    known = set(development.question_ids)
+    known = development.left_out.union(development.question_ids)
     unknown = sum(key not in known for key in predictions)
     if unknown == len(predictions):
         raise UserError(

@@ -23,7 +23,11 @@ class FinishedFiles:
         self._run = run
 
     def holds(self, name, zones=None):
-        """Whether the file is there as this run wrote it.
+        """Whether the file is there as this run wrote it; ``zones`` as in record."""
+        return self.record(name, zones) is not None
+
+    def record(self, name, zones=None):
+        """The record of a file that is there as this run wrote it, else None.
 
         Args:
             name: of the file.
@@ -32,16 +36,16 @@ class FinishedFiles:
         path = files.join(self._directory, name)
         record = _record(self._directory, name)
         if record.get("run") != self._run or not files.exists(path):
-            return False
+            return None
         if (record.get("zones") or {}) != (zones or {}):
-            return False
-        return is_as_written(record, files.read_bytes(path))
+            return None
+        return record if is_as_written(record, files.read_bytes(path)) else None
 
-    def add(self, name, zones=None):
-        """Notes that the file is complete; ``zones`` as in holds."""
+    def add(self, name, zones=None, **more):
+        """Notes that the file is complete; ``zones`` as in record, and more that it is to say."""
         files.make_directory(files.join(self._directory, FOLDER, _FINISHED))
         content = files.read_bytes(files.join(self._directory, name))
-        record = {"run": self._run, "sha256": _sha256(content)}
+        record = dict(more, run=self._run, sha256=_sha256(content))
         if zones:
             record["zones"] = zones
         files.write_json(_path(self._directory, name), record)

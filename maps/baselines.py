@@ -6,6 +6,7 @@ import numpy as np
 
 from common import files
 from common.command_line import UserError
+from common.sample import read_sample
 from maps import predictions, tables
 from maps.kinds import MAP
 from spans import data_sets
@@ -124,7 +125,8 @@ def of_folder(folder, table, data_file, what):
             "%s: to score %s, its questions are needed, and there is no %s; name them with "
             "--data-file" % (what, path, data_file)
         )
-    development = data_sets.development_set(data_file, None, "--data-file")
+    sample = read_sample(folder)
+    development = data_sets.development_set(data_file, None, "--data-file", sample=sample)
     scores = predictions.read_answers(path, development, what).scores
     return tables.percent(getattr(scores, metric))
 

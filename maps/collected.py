@@ -51,7 +51,7 @@ def write_tables(asked, runs, development, command):
     Raises:
         UserError: a file cannot be written, or the data has no such clusters.
     """
-    table, made, said = None, {}, []
+    table, made, said, measured = None, {}, [], None
     clusters = clusters_of(development, asked.cluster)
     if asked.is_tested and clusters.number < FEW_CLUSTERS:
         say(
@@ -60,7 +60,7 @@ def write_tables(asked, runs, development, command):
         )
     wanted, _, _ = runs[0].folder.map_cells(asked.zones)
     if wanted:
-        table, made, said = _write_map(asked, runs, wanted, clusters)
+        table, made, said, measured = _write_map(asked, runs, wanted, clusters)
     further = runs[0].folder.further_zones(asked.zones)
     if further:
         names = ",".join(further)
@@ -81,6 +81,8 @@ def write_tables(asked, runs, development, command):
         # Whether masking q2p in the last layer, which [CLS] sees, may change an answer.
         "reads_cls": data_sets.reads_cls(development),
         "questions": len(development),
+        "sample": development.sample and development.sample._asdict(),
+        "half_interval": None if measured is None else _half_interval(measured, asked),
         "clusters": {"unit": asked.cluster, "number": clusters.number},
         "test": _test_name(runs, asked),
         "runs": [_facts_of(run) for run in runs],
@@ -169,8 +171,12 @@ def _test_name(runs, asked):
 
 
 def _write_map(asked, runs, wanted, clusters):
-    """Writes the tables of the map; returns (its scores, ending -> table, what to say of them)."""
-    path = asked.path
+    """Writes the tables of the map.
+
+    Returns:
+        (its scores, ending -> table, what to say of them, the table of significance or None).
+    """
+    path, measured = asked.path, None
     scores = tables.scores_of(runs, kinds.MAP, wanted)
     table, deviation = tables.map_of(scores, asked.metric)
     tables.write_results(path, table)
@@ -193,7 +199,13 @@ def _write_map(asked, runs, wanted, clusters):
         measured = tables.with_all_cells(measured, wanted)
         tables.write_significance(beside(path, "significance"), measured)
         said.append("wrote " + beside(path, "significance"))
-    return table, made, said
+    return table, made, said, measured
+
+
+def _half_interval(measured, asked):
+    """Half the length of the cells' 95 % intervals, their median, in points."""
+    ending = "_f1" if asked.metric == "f1" else ""
+    return round(float((measured["high" + ending] - measured["low" + ending]).median()) / 2, 2)
 
 
 def _write_others(asked, runs, clusters):

@@ -193,6 +193,7 @@ def _footnotes(panels):
         notes.append("\N{BULLET} not significant (%s, Holm's correction, 5 %%)" % test)
     for what in dict.fromkeys(panel.spread_of for panel in panels if panel.spread is not None):
         notes.append("\N{PLUS-MINUS SIGN} standard deviation of the %s over the runs" % what)
+    notes += dict.fromkeys(panel.note for panel in panels if panel.note)
     if any(panel.change.isna().any(axis=None) for panel in panels):
         notes.append("hatched: not decoded")
     return notes

@@ -11,6 +11,7 @@ import pandas as pd
 
 from common import files
 from common.command_line import UserError
+from common.sample import Sample
 from maps import baselines, provenance, tables
 from maps.clustered import UNITS
 from maps.kinds import EVERY, HEADS, MAP, SPANS, zone_order
@@ -37,6 +38,7 @@ class Panel(NamedTuple):
         spread_of: what deviates so: "change" or "score".
         metric: a key of METRIC_NAMES, or None if it is not known.
         doubt: why the baseline may not be that of the table, for a WARNING; or None.
+        note: what else is to be said below the map; or None.
     """
 
     change: pd.DataFrame
@@ -47,6 +49,7 @@ class Panel(NamedTuple):
     spread_of: str = "change"
     metric: Optional[str] = None
     doubt: Optional[str] = None
+    note: Optional[str] = None
 
 
 class Choice(NamedTuple):
@@ -105,6 +108,19 @@ def read_panel(path, baseline, choice=None, title=None, names=("results file", "
         spread_of,
         table.metric,
         "%s: %s" % (names[1], doubt) if doubt else None,
+        _note_on_sample(table.facts),
+    )
+
+
+def _note_on_sample(facts):
+    """What a figure says of a table that is about a sample of the questions; None of others."""
+    try:
+        note = Sample(**facts["sample"]).text
+    except (KeyError, TypeError, ValueError):
+        return None
+    points = facts.get("half_interval")
+    return (
+        "%s; 95 %% intervals of \N{PLUS-MINUS SIGN}%.1f points" % (note, points) if points else note
     )
 
 

@@ -10,6 +10,7 @@ from typing import Dict, List, NamedTuple, Optional
 from common import files
 from common.command_line import UserError
 from common.progress import say
+from common.sample import Sample, read_sample
 from maps.kinds import EVERY, HEADS, MAP, SPANS, in_order, kind_of, zone_order
 from squad.metric import Scores, read_predictions
 from zones import own
@@ -149,6 +150,21 @@ def stretches(numbers):
 
 
 # What the files say -----------------------------------------------------------------------------
+
+
+def sample_of(folders) -> Optional[Sample]:
+    """The sample of questions that all of several folders hold; None if they hold all.
+
+    Raises:
+        UserError: they hold different ones.
+    """
+    samples = [sample for sample in (read_sample(folder.path) for folder in folders) if sample]
+    if len({sample._replace(questions=0) for sample in samples}) > 1:
+        raise UserError(
+            "prediction folder: %s hold different random samples of questions, which cannot be "
+            "compared; decode them with one --random_seed" % ", ".join(f.path for f in folders)
+        )
+    return min(samples, default=None)
 
 
 class Answers(NamedTuple):

@@ -75,6 +75,8 @@ def _check_masks(asked):
     for name in ("mask_zone", "mask_layer", "mask_head", "zones_file"):
         if getattr(asked, name) not in (None, "") and not decodes:
             raise UserError("--%s masks at decoding; add --do_predict or --do_sweep" % name)
+    if asked.max_questions and not decodes:
+        raise UserError("--max_questions chooses what is decoded; add --do_predict or --do_sweep")
     for name in ("mask_layer", "mask_head"):
         where = getattr(asked, name)
         if where not in (None, "") and not asked.mask_zone and not asked.do_sweep:

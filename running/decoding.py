@@ -21,8 +21,10 @@ from common import files
 from common.configuration import BertConfig
 from common.finished import FinishedFiles
 from common.progress import counted, progress, say
-from running import checkpoints, cluster, estimator, loop, saved
+from common.sample import Sample
+from running import checkpoints, cluster, estimator, loop, sampling, saved
 from running import input as records
+from running.estimate import Estimate, costs_of
 from running.flags import ANSWERS
 from spans import data_sets, scores
 from spans.answers import AnswerPicker
@@ -42,15 +44,19 @@ class Plan(NamedTuple):
         run: the run's name: whatever has it would give the same answers (see saved.fingerprint).
         names: cell -> kind of file (PREDICTIONS and so on) -> the name of that file.
         finished: the FinishedFiles of the directory.
+        sample: the Sample that the files are to hold.
+        held: how many of its questions, the first, each of them holds already.
     """
 
     run: str
     names: Dict[Cell, Dict[str, str]]
     finished: FinishedFiles
+    sample: Sample
+    held: int
 
 
-def plan(directory, run, cells, nbest_for_all, version_2, overwrite):
-    """Finds out which cells are left; says how many are there, and what will stay of other runs.
+def plan(directory, run, cells, nbest_for_all, version_2, overwrite, sample):
+    """Finds out what is left; says how many are there, and what will stay of other runs.
 
     Args:
         directory: where prediction files go.
@@ -59,9 +65,10 @@ def plan(directory, run, cells, nbest_for_all, version_2, overwrite):
         nbest_for_all: whether masked cells have n-best files, too.
         version_2: whether there are null odds beside them.
         overwrite: whether what is there is decoded again.
+        sample: the Sample that is asked for.
 
     Returns:
-        A Plan.
+        A list of Plans, one for cells of which as many questions are decoded.
     """
     names = {}
     for cell in cells:
@@ -77,19 +84,20 @@ def plan(directory, run, cells, nbest_for_all, version_2, overwrite):
             "does not replace them, the first being %s; decode them again too, or name another "
             "--prediction_dir" % (counted(len(others), "file"), directory, others[0])
         )
-    if overwrite:
-        return Plan(run, names, finished)
-    left = {
-        cell: of_cell
-        for cell, of_cell in names.items()
-        if not all(finished.holds(name, _own_zones([cell])) for name in of_cell.values())
-    }
+    held = {}
+    for cell, of_cell in names.items():
+        found = [finished.record(name, _own_zones([cell])) for name in of_cell.values()]
+        held[cell] = 0 if overwrite else min(sampling.held_by(each, sample) for each in found)
+    left = [cell for cell in names if held[cell] < sample.questions]
     if len(left) < len(names):
         say(
             "%d of %d are decoded already, from the same checkpoint, data, code and flags; "
             "--overwrite=True decodes them again." % (len(names) - len(left), len(names))
         )
-    return Plan(run, left, finished)
+    return [
+        Plan(run, {c: names[c] for c in left if held[c] == number}, finished, sample, number)
+        for number in sorted({held[cell] for cell in left})
+    ]
 
 
 def _own_zones(cells):
@@ -254,7 +262,7 @@ def decode_on_tpu(reading, windows, tpu, path):
     files.remove(path)
 
 
-def _save_what_comes(decoded, unfinished, missing, num_windows, save_secs):
+def _save_what_comes(decoded, unfinished, missing, num_windows, save_secs, estimate):
     """Takes results as they come, showing progress.
 
     Args:
@@ -263,6 +271,7 @@ def _save_what_comes(decoded, unfinished, missing, num_windows, save_secs):
         missing: the numbers of those windows.
         num_windows: how many there are with the others.
         save_secs: seconds from one save to the next.
+        estimate: the Estimate that watches.
     """
     num_cells = len(unfinished.cells)
     what, unit = ("decoding", "window")
@@ -275,6 +284,7 @@ def _save_what_comes(decoded, unfinished, missing, num_windows, save_secs):
             for first, end, results in decoded:
                 unfinished.add(missing[first:end], results)
                 bar.update((end - first) * num_cells)
+                estimate.saw(first, end)
                 if time.time() - last_save >= save_secs:
                     unfinished.save()
                     last_save = time.time()
@@ -285,8 +295,8 @@ def _save_what_comes(decoded, unfinished, missing, num_windows, save_secs):
 # Writing ----------------------------------------------------------------------------------------
 
 
-def write(planned, picker, results, rows, directory):
-    """Picks the answers of each cell and writes its files.
+def write(planned, picker, results, rows, directory, ids):
+    """Picks the answers of each cell and writes its files, with those that they held before.
 
     Args:
         planned: the Plan.
@@ -294,6 +304,7 @@ def write(planned, picker, results, rows, directory):
         results: (cell, Candidates) of every cell of the plan, windows in the order of decoding.
         rows: int ``[windows]``, where each of the picker's windows stands in that order.
         directory: where the files go.
+        ids: of the questions that the files shall hold, in order.
     """
     with progress(None, "writing answers", len(planned.names), unit="cell") as bar:
         for cell, candidates in results:
@@ -306,8 +317,14 @@ def write(planned, picker, results, rows, directory):
                 NULL_ODDS: answers.null_odds,
             }
             for kind, name in names.items():
-                files.write_json(files.join(directory, name), content[kind], "--prediction_dir")
-                planned.finished.add(name, _own_zones([cell]))
+                path = files.join(directory, name)
+                new = content[kind]
+                if planned.held:
+                    before = files.read_json(path)
+                    new = {each: new[each] if each in new else before[each] for each in ids}
+                files.write_json(path, new, "--prediction_dir")
+                noted = sampling.noted(planned.sample)
+                planned.finished.add(name, _own_zones([cell]), **noted)
             bar.update()
 
 
@@ -342,51 +359,66 @@ def run(settings, tokenizer):
     """
     started = time.time()
     checkpoint = checkpoints.fine_tuned(settings.output_dir, settings.bert_config)
-    directory = settings.prediction_dir
-    planned = plan(
+    directory, overwrite = settings.prediction_dir, settings.overwrite
+    examples = read_examples(settings)
+    asked = Sample(settings.max_questions or len(examples), len(examples), settings.random_seed)
+    sample = sampling.settled(directory, asked, overwrite)
+    plans = plan(
         directory,
         _fingerprint(settings, checkpoint),
         settings.cells,
         settings.write_nbest,
         settings.version_2_with_negative,
-        settings.overwrite,
+        overwrite,
+        sample,
     )
-    cells = list(planned.names)
-    if not cells:
+    sampling.note(directory, sample, bool(plans))
+    for planned in plans:
+        own.note(directory, {cell.zone for cell in planned.names})
+        new = [examples[place] for place in sample.chosen(but_first=planned.held)]
+        windows = make_windows(new, tokenizer, is_training=False, **settings.window_sizes)
+        with loop.errors_explained("predict_batch_size", "--prediction_dir"):
+            _decode_and_write(settings, checkpoint, planned, windows, examples, new)
+        say(
+            "Decoded %s: %s, %s, in %s. The files are in %s"
+            % (
+                _named(planned.names),
+                counted(len(new), "question"),
+                counted(len(windows), "window"),
+                tqdm.tqdm.format_interval(time.time() - started),
+                directory,
+            )
+        )
+    if not plans:
         say("Nothing is left to decode. The files are in %s" % directory)
-        return
-    own.note(directory, {cell.zone for cell in cells})
-    examples = read_examples(settings)
-    windows = make_windows(examples, tokenizer, is_training=False, **settings.window_sizes)
+    sampling.tell(sampling.note(directory, sample, False), sample)
+
+
+def _decode_and_write(settings, checkpoint, planned, windows, examples, new):
+    """Decodes the windows of new examples, and writes the files of the plan."""
     # The longest first: windows of a batch then need little padding, and where memory does not
     # suffice that shows in the first batch.
     order = np.argsort([-len(window.input_ids) for window in windows], kind="stable")
-    with loop.errors_explained("predict_batch_size", "--prediction_dir"):
-        unfinished = _decode(settings, checkpoint, planned, [windows[i] for i in order])
-        picker = AnswerPicker(
-            examples,
-            windows,
-            settings.n_best_size,
-            settings.max_answer_length,
-            settings.version_2_with_negative,
-            settings.null_score_diff_threshold,
-            data_sets.named(settings.dataset).joins_words,
-        )
-        write(planned, picker, unfinished.results(cells), np.argsort(order), directory)
-    unfinished.remove()
-    say(
-        "Decoded %s: %s, %s, in %s. The files are in %s"
-        % (
-            _named(cells),
-            counted(len(examples), "question"),
-            counted(len(windows), "window"),
-            tqdm.tqdm.format_interval(time.time() - started),
-            directory,
-        )
+    in_order = [windows[number] for number in order]
+    unfinished = _decode(settings, checkpoint, planned, in_order, len(new))
+    picker = AnswerPicker(
+        new,
+        windows,
+        settings.n_best_size,
+        settings.max_answer_length,
+        settings.version_2_with_negative,
+        settings.null_score_diff_threshold,
+        data_sets.named(settings.dataset).joins_words,
     )
+    results = unfinished.results(list(planned.names))
+    ids = planned.sample.of_list(
+        [example.question_id for example in examples], settings.predict_file
+    )
+    write(planned, picker, results, np.argsort(order), settings.prediction_dir, ids)
+    unfinished.remove()
 
 
-def _decode(settings, checkpoint, planned, windows):
+def _decode(settings, checkpoint, planned, windows, num_questions):
     """Decodes the windows; returns the saved.UnfinishedRun that holds their results."""
     cells, tpu = list(planned.names), settings.tpu
     sequences = settings.predict_batch_size
@@ -398,6 +430,7 @@ def _decode(settings, checkpoint, planned, windows):
         zones=_own_zones(settings.cells),
         batch=batch_size,
         overwrite=settings.overwrite,
+        questions=(planned.held, planned.sample),
     )
     unfinished = saved.UnfinishedRun(settings.prediction_dir, name, cells, len(windows))
     done = unfinished.done
@@ -439,8 +472,19 @@ def _decode(settings, checkpoint, planned, windows):
             )
         else:
             decoded = decode_here(reading, left, settings.threads)
-        _save_what_comes(decoded, unfinished, missing, len(windows), settings.sweep_save_secs)
+        estimate = _estimate(reading, left, num_questions)
+        _save_what_comes(
+            decoded, unfinished, missing, len(windows), settings.sweep_save_secs, estimate
+        )
     return unfinished
+
+
+def _estimate(reading, windows, num_questions):
+    """The Estimate that watches the decoding of the windows."""
+    padded_to = reading.max_seq_length if reading.score_padding else 0
+    lengths = [max(padded_to, len(window.input_ids)) for window in windows]
+    costs = costs_of(lengths, reading.config.hidden_size)
+    return Estimate(costs, len(reading.cells), num_questions)
 
 
 # The ending of the file that the windows are in while a TPU decodes them.

@@ -125,6 +125,12 @@ _TASK = (
     ),
     _file("train_file", "Training questions: JSON in the data set's format.", _W),
     _file("predict_file", "Questions to decode: JSON in the data set's format.", _A),
+    _whole(
+        "max_questions",
+        None,
+        "Decode so many questions only, chosen at random by --random_seed. More of them can be "
+        "decoded later: these are among them.",
+    ),
     _text("output_dir", None, "Where checkpoints are written, and read for decoding."),
     _text("prediction_dir", None, "Where prediction files go; by default --output_dir."),
     _switch("write_nbest", False, "With --do_sweep: n-best files for the masked cells too."),
@@ -206,7 +212,7 @@ _TRAINING = (
     _whole(
         "random_seed",
         12345,
-        "Fixes the data's order and the initial weights.",
+        "Fixes the data's order, the initial weights, and which are the --max_questions.",
         _W,
         lower=0,
         upper=_LARGEST_SEED,

@@ -292,7 +292,7 @@ decode() {
     choose_python tensorflow
 
     common_flags
-    add_flags ZONES_FILE
+    add_flags ZONES_FILE MAX_QUESTIONS
     run_squad --do_sweep=True ${zones:+"--mask_zone=$zones"} "--prediction_dir=$PREDICTION_DIR" \
         "${FLAGS[@]}" "$@"
 

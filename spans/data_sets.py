@@ -101,14 +101,15 @@ def _note_on_language(name, passages, path, log):
         )
 
 
-def development_set(path, name: Optional[str] = None, what="data file", log=say):
+def development_set(path, name: Optional[str] = None, what="data file", log=say, sample=None):
     """The gold answers in a file, ready to score predictions with the data set's own metric.
 
     Args:
         path: the JSON file.
         name: the data set's name; None tells it from the file (cmrc2018.format.is_cmrc).
         what: what to call the file in an error: a flag or an argument.
-        log: takes a line where the data set's rules do not suit the language.
+        log: takes a line where the data set's rules do not suit the language, or not all count.
+        sample: the Sample of the questions that counts; None if all do.
 
     Returns:
         An object with the interface of squad.metric.DevelopmentSet.
@@ -121,7 +122,9 @@ def development_set(path, name: Optional[str] = None, what="data file", log=say)
         name = "cmrc2018" if cmrc2018.format.is_cmrc(top) else DEFAULT
     data_set = named(name)
     questions = data_set.questions_in(top)
-    development = data_set.metric(questions, path)
+    development = data_set.metric(questions, path, sample)
+    if sample is not None:
+        log("NOTE: %s: the predictions are of %s" % (path, sample.text))
     # A score needs no passage, so that a file may have none.
     read = [question.passage for question in questions[:_PASSAGES_READ]]
     _note_on_language(name, [passage.text for passage in read if passage.has_text], path, log)

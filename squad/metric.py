@@ -67,20 +67,29 @@ class DevelopmentSet:
         path: the file.
         questions: list of squad.format.Question, in the order of the file.
         question_ids: their ids.
+        sample: the common.sample.Sample of the file's questions that alone counts; None if all do.
+        left_out: ids of the file's other questions.
         has_answer: bool ``[questions]``; False for the unanswerable questions of SQuAD 2.0.
     """
 
-    def __init__(self, questions: List[Question], path):
+    def __init__(self, questions: List[Question], path, sample=None):
         """Reads the gold answers.
 
         Args:
             questions: as squad.format.questions_in gives them.
             path: the file they are from, for messages.
+            sample: see the attribute.
 
         Raises:
             UserError: a question without a list of answers, or with one that is none.
         """
         self.path = str(path)
+        self.sample = sample
+        self.left_out = frozenset()
+        if sample is not None:
+            everything = {question.question_id for question in questions}
+            questions = sample.of_list(questions, self.path)
+            self.left_out = everything.difference(question.question_id for question in questions)
         self.questions = questions
         self.question_ids = [question.question_id for question in questions]
         texts = [self.gold_texts(question) for question in questions]
@@ -118,7 +127,7 @@ class DevelopmentSet:
         missing = [key for key in self.question_ids if key not in by_question]
         unknown = []
         if len(by_question) != len(self) - len(missing):
-            known = set(self.question_ids)
+            known = self.left_out.union(self.question_ids)
             unknown = [key for key in by_question if key not in known]
         if not missing and not unknown:
             return [by_question[key] for key in self.question_ids]

@@ -16,7 +16,7 @@ from common.command_line import UserError
 from common.progress import say
 from maps.clustered import UNITS, change, clusters_of
 from maps.kinds import name_of
-from maps.predictions import Folder, read_answers
+from maps.predictions import Folder, read_answers, sample_of
 from maps.report.grids import grids_of
 from maps.report.questions import QUESTION_WORDS, Question, as_shown, question_word
 from maps.significance import holm
@@ -251,7 +251,7 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
     """
     folder = Folder(folder)
     baseline_file = _baseline_file(folder, baseline_file)
-    development = data_sets.development_set(data_file, data_set)
+    development = data_sets.development_set(data_file, data_set, sample=sample_of([folder]))
     passages, questions = as_shown(development.questions)
     baseline = read_answers(baseline_file, development, "baseline file")
     grids = grids_of(folder)
@@ -270,6 +270,7 @@ def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
             "predictions": folder.path,
             "baseline": str(baseline_file),
             "questions": str(data_file),
+            "sample": development.sample and development.sample.text,
         },
         "maps": [_as_drawn(grid, {c: place for place, c in enumerate(wanted)}) for grid in grids],
         "missing": [file_name(PREDICTIONS, cell) for cell in wanted if cell not in cells],
