@@ -122,6 +122,8 @@ class Change(NamedTuple):
         low, high: its 95 % interval, in points.
         p_value: two-sided, that the mean is 0; below 0.05 just where the interval leaves 0 out.
         error: standard error of the mean, in points.
+        run_error: the part of it that comes from the runs, in points; 0 of one run.
+        freedom: degrees of freedom of the error.
     """
 
     change: float
@@ -129,6 +131,8 @@ class Change(NamedTuple):
     high: float
     p_value: float
     error: float
+    run_error: float
+    freedom: float
 
 
 def change(differences, clusters) -> Change:
@@ -139,7 +143,8 @@ def change(differences, clusters) -> Change:
         clusters: Clusters of the questions.
     """
     mean, square = float(differences.mean()), float((differences**2).mean())
-    variance, freedom = _variance(differences, clusters)
+    over_clusters, over_runs, freedom = _variances(differences, clusters)
+    variance = over_clusters + over_runs
     spread = max(square - mean**2, 0.0)
     effective = float(differences.size)
     if variance > 0:
@@ -153,6 +158,8 @@ def change(differences, clusters) -> Change:
         100 * high,
         float(2 * student.sf(distance, freedom)),
         100 * math.sqrt(variance),
+        100 * math.sqrt(over_runs),
+        float(freedom),
     )
 
 
@@ -183,18 +190,15 @@ def _end_of_interval(mean, square, effective, times, end):
     return inside
 
 
-def _variance(differences, clusters):
-    """(The variance of the mean change, its degrees of freedom)."""
+def _variances(differences, clusters):
+    """The variance of the mean over clusters, that over runs, and their degrees of freedom."""
     runs, _ = differences.shape
     over_clusters = _variance_over_clusters(differences.mean(0), clusters)
-    if runs == 1:
-        return over_clusters, clusters.freedom
-    over_runs = float(differences.mean(1).var(ddof=1)) / runs
-    both = over_clusters + over_runs
-    if both == 0:
-        return 0.0, clusters.freedom
+    over_runs = float(differences.mean(1).var(ddof=1)) / runs if runs > 1 else 0.0
+    if over_runs == 0:
+        return over_clusters, 0.0, clusters.freedom
     parts = over_clusters**2 / clusters.freedom + over_runs**2 / (runs - 1)
-    return both, both**2 / parts
+    return over_clusters, over_runs, (over_clusters + over_runs) ** 2 / parts
 
 
 def _variance_over_clusters(values, clusters):

@@ -113,24 +113,25 @@ def _significance(runs, cells, clusters, asked):
 
 def _power(measured, runs, clusters, asked):
     """What the data could have found: a line, or none if no cell changed anything."""
-    errors = measured["error_f1" if asked.metric == "f1" else "error"].dropna()
-    points = significance.smallest_change(errors, len(errors), clusters.freedom)
-    if np.isnan(points):
+    ending = "_f1" if asked.metric == "f1" else ""
+    power = significance.power_of(measured, clusters.number, ending)
+    if power is None:
         return []
-    text = (
+    if power.clusters is None:
+        needed = "no number of %ss is enough where %d runs differ so" % (asked.cluster, len(runs))
+    else:
+        needed = "it takes about " + counted(int(np.ceil(power.clusters)), asked.cluster)
+    return [
         "With %s of %s, a change of %.1f points is found in 80 of 100 samples (after the "
-        "correction for %d cells)"
+        "correction for %s); for one of 1 point %s"
         % (
             counted(len(clusters.of), "question"),
             counted(clusters.number, asked.cluster),
-            points,
-            len(errors),
+            power.points,
+            counted(len(measured), "cell"),
+            needed,
         )
-    )
-    if len(runs) == 1:
-        needed = int(np.ceil(clusters.number * points**2))
-        text += "; for one of 1 point it takes about " + counted(needed, asked.cluster)
-    return [text]
+    ]
 
 
 def _rare(measured, runs, asked):

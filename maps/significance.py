@@ -5,6 +5,8 @@ is *broken* if only the baseline has it right, *mended* if only the masked reade
 questions tell nothing of the change.
 """
 
+from typing import NamedTuple, Optional
+
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
@@ -17,8 +19,10 @@ from maps.tables import MEASURED
 # A cell is marked as significant if its corrected p value is below this.
 LEVEL = 0.05
 
-# What table_of knows beside: the standard error of a change, in points; how many clusters change.
-BESIDE = ("error", "changed", "error_f1", "changed_f1")
+# What table_of knows beside, of exact match and F1: the standard error of a change and the part of
+# it that comes from the runs, in points; its degrees of freedom; how many clusters change.
+BESIDE = ("error", "run_error", "freedom", "changed")
+BESIDE += tuple(name + "_f1" for name in BESIDE)
 
 # What tests are called.
 MCNEMAR = "McNemar's exact test"
@@ -104,6 +108,8 @@ def _scored(runs, cells, clusters, metric):
         "p_holm": corrected,
         "significant": corrected < LEVEL,
         "error": [found.error for found in changes],
+        "run_error": [found.run_error for found in changes],
+        "freedom": [found.freedom for found in changes],
         "changed": [
             int((clusters.sums((of_cell != 0).any(0)) > 0).sum()) for of_cell in differences
         ],
@@ -123,22 +129,39 @@ def _broken_and_mended(runs, cell):
 # What the data could have found -----------------------------------------------------------------
 
 
-def smallest_change(errors, tests, freedom):
-    """The smallest change that is found in 80 of 100 samples, in points, after the correction.
+class Power(NamedTuple):
+    """What is found in 80 of 100 samples, after the correction.
 
-    It is that whose standard error fits into it t(1 - 0.05 / 2m) + t(0.8) times, for m tests: the
-    first step of Holm's correction.
+    Attributes:
+        points: the smallest change.
+        clusters: about how many clusters a change of one point takes; None if no number is enough,
+            as the runs differ too much.
+    """
+
+    points: float
+    clusters: Optional[float]
+
+
+def power_of(table, clusters, ending=""):
+    """What the data could have found.
+
+    It is the change whose standard error fits into it t(1 - 0.05 / 2m) + t(0.8) times, for m tests:
+    the first step of Holm's correction. The median of the cells that changed counts.
 
     Args:
-        errors: standard errors of the cells' changes, in points; their median counts.
-        tests: how many cells are corrected for.
-        freedom: degrees of freedom.
+        table: DataFrame as table_of gives it.
+        clusters: how many there were.
+        ending: "" for exact match, "_f1" for F1.
 
     Returns:
-        float, points; nan if no cell changed anything.
+        Power, or None if no cell changed anything.
     """
-    errors = np.asarray(errors)[np.asarray(errors) > 0]
-    if not len(errors):
-        return np.nan
-    times = student.ppf(1 - LEVEL / 2 / tests, freedom) + student.ppf(0.8, freedom)
-    return float(times * np.median(errors))
+    columns = ["error" + ending, "run_error" + ending, "freedom" + ending]
+    changed = table.loc[table[columns[0]] > 0, columns]
+    if changed.empty:
+        return None
+    error, run_error, freedom = changed.median()
+    times = student.ppf(1 - LEVEL / 2 / len(table), freedom) + student.ppf(0.8, freedom)
+    left = 1 - (times * run_error) ** 2
+    needed = clusters * times**2 * (error**2 - run_error**2) / left if left > 0 else None
+    return Power(float(times * error), needed)

@@ -3,6 +3,7 @@
 from math import factorial
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -236,14 +237,44 @@ def test_coverage_of_five_runs(apart):
 # What the data could have found -----------------------------------------------------------------
 
 
+def table_with(errors, run_errors, freedom):
+    return pd.DataFrame({"error": errors, "run_error": run_errors, "freedom": freedom})
+
+
 def test_the_smallest_change_is_found_in_80_of_100_samples():
-    """The baseline of many samples in which the truth is just that change."""
+    """The errors of many samples in which the truth is just that change."""
     rng = np.random.default_rng(11)
-    error, tests, freedom = 1.5, 60, 400
-    smallest = significance.smallest_change([0, error, error], tests, freedom)
+    error, freedom = 1.5, 400
+    table = table_with([0] + [error] * 59, 0.0, freedom)
+    smallest = significance.power_of(table, 400).points
     ratios = (smallest + error * rng.standard_normal(20000)) / (
         error * np.sqrt(rng.chisquare(freedom, 20000) / freedom)
     )
     p_values = 2 * stats.t.sf(np.abs(ratios), freedom)
-    assert np.mean(p_values < 0.05 / tests) == pytest.approx(0.8, abs=0.01)
-    assert np.isnan(significance.smallest_change([0, 0], 60, 400))
+    assert np.mean(p_values < 0.05 / 60) == pytest.approx(0.8, abs=0.01)
+    assert significance.power_of(table_with([0, 0], 0.0, freedom), 400) is None
+
+
+def test_the_smallest_change_of_simulated_passages():
+    """One of sixty cells loses what could be found; it is found in about 80 of 100 data sets."""
+    rng, number = np.random.default_rng(12), 400
+    of, differences = passages(rng, number, 0.3, 0.11, 0.05, 300)
+    clusters = Clusters(of.tolist())
+    found = [clustered.change(sample[np.newaxis], clusters) for sample in differences]
+    table = table_with([change.error for change in found[:60]], 0.0, clusters.freedom)
+    smallest = significance.power_of(table, number).points
+    assert smallest == pytest.approx(6, abs=0.5)  # what these chances make of the truth
+    assert np.mean([change.p_value < 0.05 / 60 for change in found]) == pytest.approx(0.8, abs=0.1)
+
+
+def test_how_many_passages_a_change_of_one_point_takes():
+    table = table_with([2.0] * 10, 0.0, 1000)
+    power = significance.power_of(table, 50)
+    assert power.clusters == pytest.approx(50 * power.points**2)
+    # So many passages bring the error down to where 1 point is found.
+    less = table_with([2.0 * (50 / power.clusters) ** 0.5] * 10, 0.0, 1000)
+    assert significance.power_of(less, power.clusters).points == pytest.approx(1)
+    # More passages do not bring down what comes from the runs.
+    some = significance.power_of(table_with([2.0] * 10, 0.2, 1000), 50)
+    assert some.points == power.points and some.clusters > 1.5 * power.clusters
+    assert significance.power_of(table_with([2.0] * 10, 0.5, 1000), 50).clusters is None
