@@ -80,6 +80,13 @@ def _compare_folders(options):
                 "%s has no predictions.json, the answers with nothing masked, that it could be "
                 "compared by" % run.folder.path
             )
+    doubts = provenance.check_data(runs, development.path)
+    doubts += [
+        "%s and %s %s" % (options.first, options.second, doubt)
+        for doubt in provenance.decoded_differently(*map(provenance.decodings, runs))
+    ]
+    for doubt in doubts:
+        say("WARNING: " + doubt)
     clusters = clusters_of(development, options.cluster)
     print(
         "%s of %s, exact match, second minus first (score test clustered by %s)\n"

@@ -163,10 +163,12 @@ def _read_runs(options):
     runs = []
     for folder, baseline in zip(folders, predictions.baselines_of(folders, options.baseline)):
         runs.append(predictions.read_run(folder, development, cells, baseline))
-        for oddity in oddities(runs[-1], reads_cls):
-            say("WARNING: " + oddity)
-        for remark in remarks(runs[-1]):
-            say(remark)
+    doubts = provenance.check_data(runs, development.path)
+    for oddity in doubts + [oddity for run in runs for oddity in oddities(run, reads_cls)]:
+        say("WARNING: " + oddity)
+    for run in runs:
+        for remark in remarks(run):
+            say(remark if len(runs) == 1 else "%s: %s" % (run.folder.path, remark))
     return runs, development
 
 

@@ -96,7 +96,8 @@ def main(argv=None):
     Raises:
         UserError: a mistake in the flags or in a file they name.
     """
-    FLAGS = parse(sys.argv[1:] if argv is None else argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    FLAGS = parse(words)
     if FLAGS.help:
         print(help_text(__doc__))
         return 0
@@ -121,11 +122,12 @@ def main(argv=None):
     settings = _settings_of(asked, config)
     if "SHOWN_COMMAND" in os.environ:  # set by scripts/drivers.sh
         print(os.environ["SHOWN_COMMAND"], flush=True)
-    return run(settings, tokenizer, asked.do_train, asked.do_predict or asked.do_sweep)
+    command = ["run_squad.py", *map(command_line.text, words)]
+    return run(settings, tokenizer, asked.do_train, asked.do_predict or asked.do_sweep, command)
 
 
-def run(settings, tokenizer, do_train, do_decode):
-    """Does what checked settings ask for."""
+def run(settings, tokenizer, do_train, do_decode, command):
+    """Does what checked settings ask for; ``command`` is the command line that asked."""
     if do_decode:
         files.make_directory(settings.prediction_dir, "--prediction_dir")
     if do_train:
@@ -142,7 +144,7 @@ def run(settings, tokenizer, do_train, do_decode):
     if do_decode and not settings.machine.is_first:
         say("This is %s: the first one decodes." % settings.machine)
     elif do_decode:
-        decoding.run(settings, tokenizer)
+        decoding.run(settings, tokenizer, command)
     return 0
 
 

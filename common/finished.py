@@ -2,7 +2,8 @@
 
 For each finished prediction file, ``.decoding/finished`` beside it holds a record of the same name:
 which run wrote it, and its checksum. Decoding passes over what is finished; whoever reads the files
-learns from the records whether they are of one run, and still as they were written.
+learns from the records whether they are of one run, and still as they were written. What that run
+was, with which checkpoint, data and flags, stands in ``.decoding/runs``.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from common.command_line import UserError
 
 # What decoding keeps beside its prediction files, finished and half done.
 FOLDER = ".decoding"
-_FINISHED = "finished"
+_FINISHED, _RUNS = "finished", "runs"
 
 
 class FinishedFiles:
@@ -75,6 +76,31 @@ def records(directory):
         for name in names
         if name.endswith(".json") and not name.startswith(".")
     }
+
+
+def describe(directory, run, facts, command):
+    """Notes what a run is, and with which commands it was begun.
+
+    Args:
+        directory: where its prediction files go.
+        run: its name.
+        facts: dict that goes into JSON.
+        command: list of str, the command line.
+    """
+    commands = description(directory, run).get("commands", [])
+    if command not in commands:
+        files.make_directory(files.join(directory, FOLDER, _RUNS))
+        path = files.join(directory, FOLDER, _RUNS, run + ".json")
+        files.write_json(path, {**facts, "commands": [*commands, command]}, indent=1)
+
+
+def description(directory, run):
+    """What describe() noted of a run; an empty dict if it did not, or that cannot be read."""
+    try:
+        facts = files.read_json(files.join(directory, FOLDER, _RUNS, "%s.json" % run))
+    except UserError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def is_as_written(record, content):

@@ -1,11 +1,10 @@
 """From the scores of runs to every table of them: what is written where, and what is said of it."""
 
-import hashlib
 from typing import NamedTuple, Tuple
 
 import numpy as np
 
-from common import files, finished
+from common import files
 from common.command_line import UserError
 from common.progress import counted, say
 from maps import kinds, predictions, provenance, significance, tables
@@ -76,7 +75,7 @@ def write_tables(asked, runs, development, command):
         "versions": provenance.versions(),
         "data": {
             "file": development.path,
-            "sha256": hashlib.sha256(files.read_bytes(development.path)).hexdigest(),
+            "sha256": provenance.checksum(development.path),
         },
         # Whether masking q2p in the last layer, which [CLS] sees, may change an answer.
         "reads_cls": data_sets.reads_cls(development),
@@ -85,7 +84,7 @@ def write_tables(asked, runs, development, command):
         "half_interval": None if measured is None else _half_interval(measured, asked),
         "clusters": {"unit": asked.cluster, "number": clusters.number},
         "test": _test_name(runs, asked),
-        "runs": [_facts_of(run) for run in runs],
+        "runs": [facts_of(run) for run in runs],
         "zones": own_zones(),
     }
     provenance.write(asked.path, made, **facts)
@@ -229,7 +228,7 @@ def _write_others(asked, runs, clusters):
     return made, said
 
 
-def _reader_of(run):
+def reader_of(run):
     """What the reader's folder says of it, if the baseline's answers lie there; else None."""
     home = files.directory_of(run.baseline_file) if run.baseline_file else None
     for name in ("reader.json", "training.json"):
@@ -242,7 +241,8 @@ def _reader_of(run):
     return None
 
 
-def _facts_of(run):
+def facts_of(run):
+    """What is known of a predictions.Run and its reader, as it goes into JSON."""
     baseline = None
     if run.baseline is not None:
         baseline = {
@@ -251,11 +251,8 @@ def _facts_of(run):
         }
     return {
         "name": predictions.run_name(run.folder.path),
-        # Each a fingerprint of checkpoint, data, flags and code.
-        "decoded_by": sorted(
-            {str(record.get("run")) for record in finished.records(run.folder.path).values()}
-        ),
-        "reader": _reader_of(run),
+        "decoded_by": provenance.decodings(run),
+        "reader": reader_of(run),
         "baseline_file": run.baseline_file,
         "baseline": baseline,
     }

@@ -9,7 +9,7 @@ that a cell was really decoded so, it is no oddity but a remark.
 import collections
 
 from common import files, finished
-from maps.kinds import HEADS, MAP, kind_of
+from maps.kinds import HEADS, MAP, kind_of, name_of, zone_order
 from maps.predictions import cells_text, named
 from zones.cells import PREDICTIONS, file_name
 from zones.masks import CLS, PASSAGE, changes_rows
@@ -19,7 +19,7 @@ _MOST_NAMED = 5
 
 
 def oddities(run, reads_cls):
-    """Everything odd about a folder of prediction files.
+    """Everything odd about a folder of prediction files, the worst first.
 
     Args:
         run: predictions.Run.
@@ -27,7 +27,7 @@ def oddities(run, reads_cls):
             data_sets.reads_cls.
 
     Returns:
-        list of str, one line each.
+        list of str, one line for each kind of oddity.
     """
     texts = {
         cell: answers.texts
@@ -38,9 +38,11 @@ def oddities(run, reads_cls):
     records = finished.records(run.folder.path)
     vouched = _as_decoded(run, records)
     return [
-        *_like_the_baseline(run, texts, vouched),
-        *_twins(run, texts, vouched),
         *_of_several_runs(run, records, vouched),
+        *_changed(run, records, vouched),
+        *_twins(run, texts, vouched),
+        *_like_the_baseline(run, texts, vouched),
+        *_not_finished(run, records),
         *_older_than_the_checkpoint(run),
     ]
 
@@ -102,21 +104,32 @@ def _equal_to_baseline(run, texts):
 
 
 def _like_the_baseline(run, texts, vouched):
+    cells = [cell for cell in texts if cell in _equal_to_baseline(run, texts) - vouched]
+    if not cells:
+        return []
+    zones = sorted({cell.zone for cell in cells}, key=zone_order)
     return [
-        "%s: its answers are those of %s, all %d, which masking %s hardly leaves; delete it and "
-        "decode it again: bash decode_squad.sh %s"
-        % (run.folder.file(cell), run.baseline_file, len(texts[cell]), cell, cell.zone)
-        for cell in texts
-        if cell in _equal_to_baseline(run, texts) - vouched
+        "%s: %s: the answers are those of %s, all %d, which masking hardly leaves; delete the %s "
+        "and decode again: bash decode_squad.sh %s"
+        % (
+            run.folder.path,
+            _named(cells),
+            run.baseline_file,
+            len(texts[cells[0]]),
+            "file" if len(cells) == 1 else "files",
+            " ".join(zones),
+        )
     ]
 
 
 def _twins(run, texts, vouched):
+    groups = [cells for cells in _groups_of_twins(run, texts) if not vouched.issuperset(cells)]
+    if not groups:
+        return []
+    equal = [" = ".join(map(_with_file, cells[:_MOST_NAMED])) for cells in groups]
     return [
-        "%s: the same answers, all %d, are in %s; delete the files and decode them again"
-        % (run.folder.file(cells[0]), len(texts[cells[0]]), _names(cells[1:]))
-        for cells in _groups_of_twins(run, texts)
-        if not vouched.issuperset(cells)
+        "%s: %s: the same answers, all %d; delete the files and decode them again"
+        % (run.folder.path, named(equal, _MOST_NAMED), len(texts[groups[0][0]]))
     ]
 
 
@@ -129,36 +142,50 @@ def _groups_of_twins(run, texts):
     return [cells for cells in groups.values() if len(cells) > 1]
 
 
-def _names(cells):
-    return named([file_name(PREDICTIONS, cell) for cell in cells], _MOST_NAMED)
+def _with_file(cell):
+    """``p2 in layer 1 (predictions_layer0_p2.json)``: layers count from 1, but in file names."""
+    zone, where = name_of(cell).split(" masked in ")
+    return "%s in %s (%s)" % (zone.lower(), where, file_name(PREDICTIONS, cell))
+
+
+def _named(cells):
+    return named(list(map(_with_file, cells)), _MOST_NAMED)
 
 
 def _of_several_runs(run, records, vouched):
-    """Files that the decoding did not write as they are now, or that different runs wrote."""
-    lines, by_run = [], collections.defaultdict(list)
+    """Files that different runs wrote; the largest group is taken for the right one."""
+    by_run = collections.defaultdict(list)
     for cell in run.cells:
-        name = file_name(PREDICTIONS, cell)
         if cell in vouched:
-            by_run[records[name].get("run")].append(name)
-        elif name in records:
-            lines.append(
-                "%s: it was changed after it was decoded; delete it and decode it again"
-                % run.folder.file(cell)
-            )
-        elif records:
-            lines.append(
-                "%s: no run of run_squad.py in this folder has finished it; unless you put it "
-                "there yourself, delete it and decode it again" % run.folder.file(cell)
-            )
-    # The largest group is taken for the right one.
+            by_run[records[file_name(PREDICTIONS, cell)].get("run")].append(cell)
     *others, _ = sorted(by_run.values(), key=len) or [[]]
-    for names in others:
-        lines.append(
-            "%s: written by another checkpoint, data file or setting than the others: %s; delete "
-            "what should not be there and decode it again"
-            % (run.folder.path, named(names, _MOST_NAMED))
-        )
-    return lines
+    cells = [cell for group in others for cell in group]
+    if not cells:
+        return []
+    return [
+        "%s: %s: written by another checkpoint, data file or setting than the others; delete what "
+        "should not be there and decode it again" % (run.folder.path, _named(cells))
+    ]
+
+
+def _changed(run, records, vouched):
+    cells = [c for c in run.cells if c not in vouched and file_name(PREDICTIONS, c) in records]
+    if not cells:
+        return []
+    return [
+        "%s: %s: changed after it was decoded; delete it and decode it again"
+        % (run.folder.path, _named(cells))
+    ]
+
+
+def _not_finished(run, records):
+    cells = [cell for cell in run.cells if file_name(PREDICTIONS, cell) not in records]
+    if not cells or not records:
+        return []
+    return [
+        "%s: %s: no run of run_squad.py in this folder has finished it; unless you put it there "
+        "yourself, delete it and decode it again" % (run.folder.path, _named(cells))
+    ]
 
 
 def _older_than_the_checkpoint(run):
@@ -177,6 +204,6 @@ def _older_than_the_checkpoint(run):
     if not old:
         return []
     return [
-        "%s: older than the last checkpoint in %s: %s; if the reader was trained again, delete "
-        "the files and decode them again" % (run.folder.path, home, _names(old))
+        "%s: %s: older than the last checkpoint in %s; if the reader was trained again, delete "
+        "the files and decode them again" % (run.folder.path, _named(old), home)
     ]

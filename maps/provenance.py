@@ -15,9 +15,10 @@ import numpy
 import pandas
 import scipy
 
-from common import files
+from common import files, finished
 from common.command_line import UserError
 from zones import own
+from zones.cells import PREDICTIONS, file_name
 
 _WRITER = "get_results.py"
 _CODE = ("squad", "cmrc2018", "maps")
@@ -34,6 +35,11 @@ def fingerprint(table):
     """A checksum of the values of a DataFrame, to three decimals, wherever it was read from."""
     text = table.to_csv(float_format="%.3f", index=table.index.name is not None)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+
+
+def checksum(path):
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    return hashlib.sha256(files.read_bytes(path)).hexdigest()
 
 
 def versions():
@@ -102,6 +108,85 @@ def own_zones(table_path):
     return own.checked(zones, "results file: " + path_of(table_path))
 
 
+# What decoded the answers -----------------------------------------------------------------------
+
+
+def decodings(run):
+    """The runs of run_squad.py that wrote a run's files: what finished.describe noted of each.
+
+    Args:
+        run: predictions.Run.
+
+    Returns:
+        list of dict, ``run`` and, where it is known, ``checkpoint``, ``flags``, ``code``,
+        ``versions``, ``commands``. It is empty for files that were put together by hand.
+    """
+    records = finished.records(run.folder.path)
+    names = [file_name(PREDICTIONS, cell) for cell in run.cells]
+    found = {records[name].get("run") for name in names if name in records}
+    named = sorted(map(str, found - {None}))
+    return [{"run": name, **finished.description(run.folder.path, name)} for name in named]
+
+
+def check_data(runs, path):
+    """Makes sure that runs answer the same questions, as far as their decodings tell.
+
+    Args:
+        runs: list of predictions.Run.
+        path: the file of the questions that they are scored by.
+
+    Returns:
+        list of str, doubts whether that file is what was decoded.
+
+    Raises:
+        UserError: two runs answer different data files.
+    """
+    decoded = {}  # checksum -> (a folder, its data file)
+    for run in runs:
+        for decoding in decodings(run):
+            given = _flags(decoding).get("predict_file") or {}
+            if given.get("sha256"):
+                decoded.setdefault(given["sha256"], (run.folder.path, given.get("file")))
+    if len({folder for folder, _ in decoded.values()}) > 1:
+        (first, file), (second, other) = list(decoded.values())[:2]
+        raise UserError(
+            "prediction folder: %s answers %s, and %s answers other questions, %s; give runs of "
+            "one data file" % (first, file, second, other)
+        )
+    return [
+        "%s: its answers are to %s as it was then, and %s has another content; name with "
+        "--data-file what was decoded" % (folder, file, path)
+        for digest, (folder, file) in decoded.items()
+        if digest != checksum(path)
+    ][:1]
+
+
+# What belongs to a reader, in which two may well differ.
+_OF_THE_READER = {"do_lower_case", "strip_accents", "tokenize_chinese_chars", "align_answers"}
+
+
+def _flags(decoding):
+    flags = decoding.get("flags")
+    return flags if isinstance(flags, dict) else {}
+
+
+def decoded_differently(first, second):
+    """The flags in which two runs' decodings differ that should be alike: list of str.
+
+    Args:
+        first, second: what decodings gives of them.
+    """
+    if not first or not second:
+        return []
+    one, other = _flags(first[0]), _flags(second[0])
+    return [
+        "were decoded with different --%s: %s and %s" % (name, one[name], other[name])
+        for name in one
+        if name in other and not isinstance(one[name], dict) and name not in _OF_THE_READER
+        if one[name] != other[name]
+    ]
+
+
 def differences(first, second):
     """In what two tables differ that should be alike, as far as is known: list of str.
 
@@ -119,6 +204,11 @@ def differences(first, second):
     versions = [facts.get("versions", {}) for facts in (first, second)]
     if versions[0].get("code") != versions[1].get("code"):
         found.append("were made by different versions of the code")
+    try:
+        runs = [facts["runs"][0]["decoded_by"] for facts in (first, second)]
+        found += decoded_differently(*runs)
+    except (AttributeError, IndexError, KeyError, TypeError):  # of an older version
+        pass
     return found
 
 

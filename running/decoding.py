@@ -9,7 +9,9 @@ work goes on (saved.py), so that a run that was killed goes on where it was.
 import collections
 import contextlib
 import functools
+import hashlib
 import json
+import platform
 import time
 from typing import Dict, NamedTuple, Tuple
 
@@ -19,7 +21,7 @@ import tqdm
 
 from common import files
 from common.configuration import BertConfig
-from common.finished import FinishedFiles
+from common.finished import FinishedFiles, describe
 from common.progress import counted, progress, say
 from common.sample import Sample
 from running import checkpoints, cluster, estimator, loop, sampling, saved
@@ -343,7 +345,7 @@ def read_examples(settings):
     )
 
 
-def run(settings, tokenizer):
+def run(settings, tokenizer, command):
     """Decodes ``settings.cells`` over ``settings.predict_file`` and writes their files.
 
     Files that an equal run has already written are left alone unless ``settings.overwrite``; a run
@@ -352,6 +354,7 @@ def run(settings, tokenizer):
     Args:
         settings: the Settings of this run.
         tokenizer: a tokenization.Tokenizer.
+        command: the command line, list of str, which is noted beside the files.
 
     Raises:
         UserError: no fine-tuned checkpoint, a data set that will not do, or a place that cannot
@@ -375,6 +378,7 @@ def run(settings, tokenizer):
     sampling.note(directory, sample, bool(plans))
     for planned in plans:
         own.note(directory, {cell.zone for cell in planned.names})
+        describe(directory, planned.run, _description(settings, checkpoint), command)
         new = [examples[place] for place in sample.chosen(but_first=planned.held)]
         windows = make_windows(new, tokenizer, is_training=False, **settings.window_sizes)
         with loop.errors_explained("predict_batch_size", "--prediction_dir"):
@@ -508,3 +512,23 @@ def _fingerprint(settings, checkpoint):
         code=saved.code_of_answers(),
         flags=settings.deciding(ANSWERS),
     )
+
+
+def _description(settings, checkpoint):
+    """What a fingerprint is of, for people: a file by its name and checksum."""
+    given = settings.deciding(ANSWERS)
+    for name, value in given.items():
+        if isinstance(value, bytes):
+            digest = hashlib.sha256(value).hexdigest()
+            given[name] = {"file": getattr(settings, name), "sha256": digest}
+    source = checkpoints.content_hash_source(checkpoint)
+    return {
+        "checkpoint": {"file": checkpoint, "sha256": hashlib.sha256(source).hexdigest()},
+        "flags": given,
+        "code": saved.fingerprint(code=saved.code_of_answers()),
+        "versions": {
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
+            "numpy": np.__version__,
+        },
+    }

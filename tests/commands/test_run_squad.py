@@ -92,6 +92,12 @@ def test_one_cell_has_its_own_files_and_leaves_the_baselines_alone(
     for cell in (Cell(1, "p2"), Cell(None, "union")):
         assert len(predictions(tmp_path, cell)) == small.NUM_QUESTIONS
         assert len(predictions(tmp_path, cell, NBEST)) == small.NUM_QUESTIONS
+    # All three are one run, and what it was is noted with its three commands.
+    (note,) = (tmp_path / ".decoding" / "runs").iterdir()
+    facts = json.loads(note.read_text())
+    assert len(facts["commands"]) == 3 and "--mask_layer=1" in facts["commands"][1]
+    assert len(facts["checkpoint"]["sha256"]) == len(facts["flags"]["predict_file"]["sha256"]) == 64
+    assert facts["flags"]["max_seq_length"] and facts["versions"]["tensorflow"] == tf.__version__
 
 
 def test_odd_text_goes_through(small_files, small_model, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.finished import FinishedFiles, is_as_written, records
+from common.finished import FinishedFiles, describe, description, is_as_written, records
 
 
 @pytest.fixture
@@ -38,3 +38,15 @@ def test_a_record_that_cannot_be_read_vouches_for_nothing(folder, content):
 def test_a_folder_without_records(tmp_path):
     assert records(str(tmp_path)) == {}
     assert FinishedFiles(str(tmp_path), "1").of_other_runs([]) == []
+
+
+def test_what_a_run_was_and_its_commands(tmp_path):
+    place = str(tmp_path)
+    assert description(place, "1") == {}
+    for zone in ("q2", "p2", "q2"):
+        describe(place, "1", {"code": "c"}, ["run_squad.py", "--mask_zone=" + zone])
+    commands = [["run_squad.py", "--mask_zone=q2"], ["run_squad.py", "--mask_zone=p2"]]
+    assert description(place, "1") == {"code": "c", "commands": commands}
+    assert description(place, "2") == {}
+    (tmp_path / ".decoding" / "runs" / "1.json").write_text("[")
+    assert description(place, "1") == {}

@@ -12,7 +12,7 @@ from common.command_line import UserError
 from common.finished import FinishedFiles
 from maps.tables import read_results, read_significance
 from tests.support.refusals import refusal
-from tests.support.small_map import LAYERS, answers, write_questions, write_run
+from tests.support.small_map import LAYERS, answers, note_decoding, write_questions, write_run
 from zones.cells import PREDICTIONS, Cell, cells_of, file_name
 from zones.masks import ZONES
 
@@ -179,6 +179,17 @@ def test_a_cell_like_the_baseline(root, capsys):
     assert "predictions_layer0_p2.json" in line and "bash decode_squad.sh p2" in line
 
 
+def test_each_kind_of_oddity_is_one_line(root, capsys):
+    for layer in range(LAYERS):
+        for zone in ("all", "q2", "p2"):
+            put(root, Cell(layer, zone), answers(30))
+    put(root, Cell(0, "p2q"), answers(4))
+    put(root, Cell(1, "p2q"), answers(4))
+    twins, like = warnings(root, capsys)
+    assert "p2q in layer 1 (predictions_layer0_p2q.json) = p2q in layer 2 (" in twins
+    assert like.count("(predictions_layer") == 5 and "bash decode_squad.sh all q2 p2" in like
+
+
 def test_q2p_of_the_last_layer_may_change_no_answer_only_without_null_answers(root, capsys):
     path = root / "dev.json"
     data = json.loads(path.read_text())
@@ -223,9 +234,10 @@ def test_equal_answers_that_were_decoded_so_are_named_in_one_line_each(root, cap
     ]
     assert lines_on_stderr(root, capsys) == remarks
     put(root, Cell(1, "p2"), answers(30))
-    copied, changed, *others = lines_on_stderr(root, capsys)
-    assert copied.startswith("WARNING: ") and "predictions_layer1_p2.json: its answers" in copied
-    assert changed.startswith("WARNING: ") and "it was changed" in changed
+    changed, copied, *others = lines_on_stderr(root, capsys)
+    name = "p2 in layer 2 (predictions_layer1_p2.json): "
+    assert copied.startswith("WARNING: ") and name + "the answers are those of" in copied
+    assert changed.startswith("WARNING: ") and name + "changed after" in changed
     assert others == remarks
 
 
@@ -235,8 +247,8 @@ def test_files_of_two_runs_and_changed_ones(root, capsys):
     for cell in cells:
         (second if cell == Cell(0, "q2p") else first).add(file_name(PREDICTIONS, cell))
     put(root, Cell(0, "p2"), answers(5, mark="x"))
-    changed, mixed = warnings(root, capsys)
-    assert "predictions_layer0_p2.json: it was changed" in changed
+    mixed, changed = warnings(root, capsys)
+    assert "p2 in layer 1 (predictions_layer0_p2.json): changed after" in changed
     assert "predictions_layer0_q2p.json" in mixed and "layer1" not in mixed
 
 
@@ -319,6 +331,50 @@ def test_tables_that_should_not_be_compared(root, capsys):
     capsys.readouterr()
     compare_results.main([str(root / "results.csv"), str(root / "other.csv")])
     assert "are of different questions" in capsys.readouterr().err
+
+
+def test_what_decoded_the_answers_is_noted(root, capsys):
+    note_decoding(root / "a", root / "dev.json", "1", max_seq_length=384)
+    assert warnings(root, capsys) == []
+    facts = json.loads((root / "results.json").read_text())
+    (decoding,) = facts["runs"][0]["decoded_by"]
+    assert decoding["checkpoint"] == {"file": "model.ckpt-7", "sha256": "11111111"}
+    assert decoding["flags"]["max_seq_length"] == 384
+    assert decoding["flags"]["predict_file"]["sha256"] == facts["data"]["sha256"]
+    assert decoding["commands"] == [["run_squad.py", "--do_sweep=True"]]
+    assert facts["command"].startswith("get_results.py ") and facts["versions"]["python"]
+
+
+def test_runs_of_different_data(root, capsys):
+    other = root / "other.json"
+    write_questions(other, mark="?")
+    note_decoding(root / "a", root / "dev.json", "1")
+    note_decoding(write_run(root / "b"), other, "2")
+    found = argv(root)
+    line = refusal(capsys, get_results.main, found[0], str(root / "b"), *found[1:])
+    assert "a answers dev.json, and " in line and "b answers other questions, other.json" in line
+    both = [str(root / "a"), str(root / "b"), "--data-file", str(root / "dev.json")]
+    assert "answers other questions" in refusal(capsys, compare_results.main, *both)
+    # One run, scored by another file than it was decoded from.
+    (line,) = warnings(root, capsys, "--data-file", str(other))
+    assert "a: its answers are to dev.json as it was then" in line and "--data-file" in line
+
+
+def test_readers_that_were_decoded_differently(root, capsys):
+    write_run(root / "b")
+    note_decoding(root / "a", root / "dev.json", "1", max_seq_length=384, do_lower_case=True)
+    note_decoding(root / "b", root / "dev.json", "2", max_seq_length=512, do_lower_case=False)
+    both = [str(root / "a"), str(root / "b"), "--data-file", str(root / "dev.json")]
+    compare_results.main(both)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("b were decoded with different --max_seq_length: 384 and 512")
+    for name in "ab":
+        found = argv(root)
+        get_results.main([str(root / name), str(root / (name + ".csv")), *found[2:]])
+    capsys.readouterr()
+    compare_results.main([str(root / "a.csv"), str(root / "b.csv")])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "were decoded with different --max_seq_length: 384 and 512" in line
 
 
 def test_tables_of_a_german_spreadsheet(shared, tmp_path, capsys):

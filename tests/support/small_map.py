@@ -1,7 +1,9 @@
 """Prediction files of a small map, made so that every score in it can be told by heart."""
 
+import hashlib
 import json
 
+from common.finished import FinishedFiles, describe
 from zones.cells import BASELINE, PREDICTIONS, Cell, cells_of, file_name
 from zones.masks import ZONES
 
@@ -38,3 +40,14 @@ def write_questions(path, mark=""):
     ]
     data = {"data": [{"paragraphs": paragraphs[first : first + 5]} for first in (0, 5, 10, 15)]}
     path.write_text(json.dumps(data))
+
+
+def note_decoding(folder, data_file, run, **flags):
+    """Notes in a folder that run_squad.py wrote it, from that data file and with those flags."""
+    finished = FinishedFiles(str(folder), run)
+    for cell in [BASELINE] + cells_of(LAYERS):
+        finished.add(file_name(PREDICTIONS, cell))
+    digest = hashlib.sha256(data_file.read_bytes()).hexdigest()
+    flags["predict_file"] = {"file": data_file.name, "sha256": digest}
+    facts = {"checkpoint": {"file": "model.ckpt-7", "sha256": run * 8}, "flags": flags}
+    describe(str(folder), run, facts, ["run_squad.py", "--do_sweep=True"])
