@@ -87,19 +87,19 @@ def from_hub(directory, out):
 
 
 def _describe(directory, out, tokenizer, is_reader):
-    """Writes what tells a reader, ready to decode with, from an encoder to train from."""
+    """Writes the note, and what tells a reader, ready to decode with, from an encoder."""
     state = files.join(out, "checkpoint")
-    if not is_reader:
-        # An earlier conversion into this folder may have left these.
-        files.remove(state)
-        files.remove(files.join(out, reader_folder.NOTE))
-        return
-    text = 'model_checkpoint_path: "{0}"\nall_model_checkpoint_paths: "{0}"\n'
-    files.write_bytes(state, text.format(OUR_CHECKPOINT).encode(), "OUT")
-    reader_folder.write_note(out, _note_of(directory, tokenizer))
+    if is_reader:
+        text = 'model_checkpoint_path: "{0}"\nall_model_checkpoint_paths: "{0}"\n'
+        files.write_bytes(state, text.format(OUR_CHECKPOINT).encode(), "OUT")
+        note = _note_of_reader(directory, tokenizer)
+    else:
+        files.remove(state)  # An earlier conversion into this folder may have left it.
+        note = Note(CONVERTED, files.absolute(directory), tokenizer.settings)
+    reader_folder.write_note(out, note)
 
 
-def _note_of(directory, tokenizer):
+def _note_of_reader(directory, tokenizer):
     """What the note beside a reader of the hub says; of one that was trained here, what it said."""
     before = reader_folder.read_note(directory)
     if before:

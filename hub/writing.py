@@ -14,6 +14,7 @@ from hub.tokenizer_files import write_tokenizer
 from hub.tokenizers import LIBRARY_FILE, VOCABULARY
 from hub.weights import write_json, write_safetensors
 from running import checkpoints, reader_folder
+from running.reader_folder import CONVERTED, Note
 
 WEIGHTS = "model.safetensors"
 
@@ -47,8 +48,9 @@ def to_hub(directory, out, config_path=None, tokenizer_path=None, do_lower_case=
     write_safetensors(files.join(out, WEIGHTS), tensors)
     write_json(files.join(out, CONFIG), their_config(config))
     name = write_tokenizer(out, config, content, settings)
-    if note:
-        reader_folder.write_note(out, note)
+    # Without a note it is the published code's, or as that is.
+    published = Note(CONVERTED, files.absolute(directory), dict(settings or {}, score_padding=True))
+    reader_folder.write_note(out, note or published)
     say("Written: %d tensors, %s, %s and its settings in %s" % (len(tensors), CONFIG, name, out))
 
 
