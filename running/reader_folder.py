@@ -130,6 +130,8 @@ def settle(asked, typed):
     Raises:
         UserError: a flag contradicts the folder, or the folder lacks what no flag names.
     """
+    if asked.do_train and not asked.overwrite:
+        _check_not_converted(asked.output_dir)
     is_new = asked.do_train and (asked.overwrite or not checkpoints.any_in(asked.output_dir))
     folder = asked.output_dir
     if is_new:
@@ -157,6 +159,15 @@ def settle(asked, typed):
             _check_flags(asked, typed, noted)
     settled["score_padding"] = _scores_padding(asked, noted)
     return settled
+
+
+def _check_not_converted(folder):
+    note = read_note(folder)
+    if note and note.origin == CONVERTED:
+        raise UserError(
+            "--output_dir: %s holds a model that was converted from %s; to train it further, say "
+            "--init_checkpoint=%s and name another --output_dir" % (folder, note.source, folder)
+        )
 
 
 def _own_files(folder):
@@ -321,11 +332,6 @@ def start_of_training(settings, num_steps):
 def _newest_of_equal(settings, num_steps):
     """The newest checkpoint and its step, of a training that these settings may go on with."""
     folder, note = settings.output_dir, read_note(settings.output_dir)
-    if note and note.origin == CONVERTED:
-        raise UserError(
-            "--output_dir: %s holds a reader that was converted from %s; to train it further, say "
-            "--init_checkpoint=%s and name another --output_dir" % (folder, note.source, folder)
-        )
     path, step = checkpoints.going_on(folder, settings.bert_config)
     if path is None:
         return None, 0

@@ -263,10 +263,12 @@ def test_a_converted_reader_is_not_trained_over(small_files, model, tmp_path, jo
     reader_folder.write_note(
         str(model), Note(CONVERTED, "hub/reader", {"do_lower_case": False, "score_padding": False})
     )
-    assert small.run(small_files, model, do_train=True) == 2
-    line = said(capsys)[-1]
-    assert "converted from hub/reader" in line
-    assert "--init_checkpoint=%s" % model in line
+    # Named with vocabulary and shape, and without.
+    for named in ({}, dict(vocab_file=None, bert_config_file=None)):
+        assert small.run(small_files, model, do_train=True, **named) == 2
+        line = said(capsys)[-1]
+        assert "converted from hub/reader" in line
+        assert "--init_checkpoint=%s" % model in line
     # As it says; vocabulary, shape and case are the reader's.
     further = dict(UNSAID, init_checkpoint=model, max_seq_length=32)
     assert small.run(small_files, tmp_path / "new", do_train=True, **further) == 0
