@@ -84,6 +84,11 @@ def _check_masks(asked):
                 "--%s=%s says where but not what to mask; add --mask_zone=%s"
                 % (name, where, "|".join(known_zones()))
             )
+    if asked.write_attention and not (asked.do_sweep or (asked.do_predict and not asked.mask_zone)):
+        raise UserError(
+            "--write_attention is about the reader with nothing masked; add --do_sweep=True, or "
+            "--do_predict=True without --mask_zone"
+        )
     for name in _SWEEP_ONLY:
         if getattr(asked, name) and not asked.do_sweep:
             why = "is about a sweep, which decodes many cells"

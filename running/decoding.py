@@ -33,7 +33,7 @@ from spans.answers import AnswerPicker
 from spans.windows import make_windows
 from zones import own, sweep
 from zones.cells import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell, file_name
-from zones.masks import define_own, own_zones
+from zones.masks import OFFERED_ZONES, define_own, known_zones, own_zones, sees_padding
 from zones.reader import Reader
 
 # The plan ---------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ class Plan(NamedTuple):
     held: int
 
 
-def plan(directory, run, cells, nbest_for_all, version_2, overwrite, sample):
+def plan(directory, run, cells, nbest_for_all, version_2, overwrite, sample, weighed=()):
     """Finds out what is left; says how many are there, and what will stay of other runs.
 
     Args:
@@ -68,6 +68,7 @@ def plan(directory, run, cells, nbest_for_all, version_2, overwrite, sample):
         version_2: whether there are null odds beside them.
         overwrite: whether what is there is decoded again.
         sample: the Sample that is asked for.
+        weighed: the zones of attention.csv; none, if it is not asked for.
 
     Returns:
         A list of Plans, one for cells of which as many questions are decoded.
@@ -78,6 +79,8 @@ def plan(directory, run, cells, nbest_for_all, version_2, overwrite, sample):
         if cell == BASELINE or nbest_for_all:
             kinds += [NBEST, NULL_ODDS] if version_2 else [NBEST]
         names[cell] = {kind: file_name(kind, cell) for kind in kinds}
+    if weighed:
+        names[BASELINE][ATTENTION] = ATTENTION
     finished = FinishedFiles(directory, run)
     others = finished.of_other_runs({n for of_cell in names.values() for n in of_cell.values()})
     if others:
@@ -88,8 +91,11 @@ def plan(directory, run, cells, nbest_for_all, version_2, overwrite, sample):
         )
     held = {}
     for cell, of_cell in names.items():
-        found = [finished.record(name, _own_zones([cell])) for name in of_cell.values()]
-        held[cell] = 0 if overwrite else min(sampling.held_by(each, sample) for each in found)
+        numbers = [
+            _held(finished, kind, name, weighed if kind == ATTENTION else [cell.zone], sample)
+            for kind, name in of_cell.items()
+        ]
+        held[cell] = 0 if overwrite else min(numbers)
     left = [cell for cell in names if held[cell] < sample.questions]
     if len(left) < len(names):
         say(
@@ -102,9 +108,36 @@ def plan(directory, run, cells, nbest_for_all, version_2, overwrite, sample):
     ]
 
 
-def _own_zones(cells):
-    """The definitions of the user's own zones among those of cells: name -> pairs."""
-    names = {cell.zone for cell in cells}
+# The file of weights, a table: layers and heads count from 1 there.
+ATTENTION = "attention.csv"
+
+
+def _zones_of(cells):
+    return {cell.zone for cell in cells}
+
+
+def _held(finished, kind, name, zones, sample):
+    """How many questions of the sample a file of the plan holds already."""
+    number = sampling.held_by(finished.record(name, _own_zones(zones)), sample)
+    # Means over some questions are not part of those over more.
+    return 0 if kind == ATTENTION and number < sample.questions else number
+
+
+def _weighed_in(planned, settings):
+    """The zones that the plan is to weigh."""
+    return _weighed(settings) if ATTENTION in planned.names.get(BASELINE, {}) else ()
+
+
+def _weighed(settings):
+    """The zones of attention.csv: those offered and those of the cells, but for "all"."""
+    if not settings.write_attention:
+        return ()
+    zones = _zones_of(settings.cells).union(OFFERED_ZONES)
+    return tuple(zone for zone in known_zones() if zone in zones and not sees_padding(zone))
+
+
+def _own_zones(names):
+    """The definitions of the user's own zones among those of some names: name -> pairs."""
     return {name: pairs for name, pairs in own_zones().items() if name in names}
 
 
@@ -126,6 +159,7 @@ class Reading(NamedTuple):
         variants_at_once: see zones.sweep.read_cells.
         mixed_precision: see machines.check_mixed_precision.
         own_zones: what the user's own zones are, as JSON.
+        weighed: the zones whose weight is wanted; see zones.sweep.read_and_weigh.
     """
 
     config: BertConfig
@@ -139,6 +173,7 @@ class Reading(NamedTuple):
     variants_at_once: int
     mixed_precision: bool
     own_zones: str = "{}"
+    weighed: Tuple[str, ...] = ()
 
 
 def windows_at_once(cells, sequences):
@@ -161,15 +196,21 @@ def best_positions(reading, features, on_tpu=False):
         on_tpu: whether shapes are static.
 
     Returns:
-        A dict of tensors, the fields of spans.scores.best_positions.
+        A dict of tensors, the fields of spans.scores.best_positions; and where zones are weighed,
+        saved.WEIGHTS and saved.ROWS.
     """
     reader = Reader(reading.config, one_hot_embeddings=on_tpu)
     batch = records.batch_from(features, on_tpu, reading.score_padding)
-    logits = sweep.read_cells(reader, batch, reading.cells, reading.variants_at_once)
+    logits, weights, rows = sweep.read_and_weigh(
+        reader, batch, reading.cells, reading.variants_at_once, reading.weighed
+    )
     logits = scores.limited(
         tf.stack(list(logits.values())), batch, reading.limits_spans, reading.score_padding
     )
-    return dict(scores.best_positions(logits, reading.n_best)._asdict())
+    results = dict(scores.best_positions(logits, reading.n_best)._asdict())
+    if reading.weighed:
+        results.update({saved.WEIGHTS: weights, saved.ROWS: rows})
+    return results
 
 
 def _batches(reading, windows):
@@ -319,6 +360,8 @@ def write(planned, picker, results, rows, directory, ids):
                 NULL_ODDS: answers.null_odds,
             }
             for kind, name in names.items():
+                if kind == ATTENTION:
+                    continue
                 path = files.join(directory, name)
                 new = content[kind]
                 if planned.held:
@@ -326,8 +369,29 @@ def write(planned, picker, results, rows, directory, ids):
                     new = {each: new[each] if each in new else before[each] for each in ids}
                 files.write_json(path, new, "--prediction_dir")
                 noted = sampling.noted(planned.sample)
-                planned.finished.add(name, _own_zones([cell]), **noted)
+                planned.finished.add(name, _own_zones([cell.zone]), **noted)
             bar.update()
+
+
+def write_attention(planned, weighed, weights, rows, directory):
+    """Writes the mean weight of each layer, head and zone.
+
+    Args:
+        planned: the Plan.
+        weighed: the zones.
+        weights: float ``[layers, heads, zones]``, sums over the tokens that look.
+        rows: int ``[zones]``, how many those are.
+        directory: where the file goes.
+    """
+    lines = ["layer,head,zone,weight"]
+    for (layer, head, zone), weight in np.ndenumerate(weights):
+        if rows[zone]:
+            mean = weight / rows[zone]
+            lines.append("%d,%d,%s,%.6f" % (layer + 1, head + 1, weighed[zone], mean))
+    content = ("\n".join(lines) + "\n").encode()
+    files.write_bytes(files.join(directory, ATTENTION), content, "--prediction_dir")
+    noted = sampling.noted(planned.sample)
+    planned.finished.add(ATTENTION, _own_zones(weighed), **noted)
 
 
 # All of it --------------------------------------------------------------------------------------
@@ -374,6 +438,7 @@ def run(settings, tokenizer, command):
         settings.version_2_with_negative,
         overwrite,
         sample,
+        _weighed(settings),
     )
     sampling.note(directory, sample, bool(plans))
     for planned in plans:
@@ -419,6 +484,9 @@ def _decode_and_write(settings, checkpoint, planned, windows, examples, new):
         [example.question_id for example in examples], settings.predict_file
     )
     write(planned, picker, results, np.argsort(order), settings.prediction_dir, ids)
+    weighed = _weighed_in(planned, settings)
+    if weighed:
+        write_attention(planned, weighed, *unfinished.weights(), settings.prediction_dir)
     unfinished.remove()
 
 
@@ -431,7 +499,8 @@ def _decode(settings, checkpoint, planned, windows, num_questions):
     name = saved.fingerprint(
         run=planned.run,
         cells=settings.cells,
-        zones=_own_zones(settings.cells),
+        zones=_own_zones(_zones_of(settings.cells)),
+        weighed=_weighed_in(planned, settings),
         batch=batch_size,
         overwrite=settings.overwrite,
         questions=(planned.held, planned.sample),
@@ -457,7 +526,8 @@ def _decode(settings, checkpoint, planned, windows, num_questions):
         batch_size=batch_size,
         variants_at_once=sequences,
         mixed_precision=settings.mixed_precision,
-        own_zones=json.dumps(_own_zones(unfinished.cells)),
+        own_zones=json.dumps(_own_zones(_zones_of(settings.cells))),
+        weighed=_weighed_in(planned, settings),
     )
     with contextlib.ExitStack() as stack:
         if tpu:

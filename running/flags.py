@@ -133,6 +133,12 @@ _TASK = (
     ),
     _text("output_dir", None, "Where checkpoints are written, and read for decoding."),
     _text("prediction_dir", None, "Where prediction files go; by default --output_dir."),
+    _switch(
+        "write_attention",
+        False,
+        "Write attention.csv, too: for each layer, head and zone the mean weight that its rows "
+        "give to its keys with nothing masked.",
+    ),
     _switch("write_nbest", False, "With --do_sweep: n-best files for the masked cells too."),
     _switch("overwrite", False, "Train anew, and decode again what is complete."),
 )

@@ -30,6 +30,8 @@ from common.progress import say
 from spans.answers import Candidates
 from zones.cells import Cell
 
+# Beside the fields of Candidates, where zones are weighed (see zones.sweep.read_and_weigh).
+WEIGHTS, ROWS = "weights", "rows"
 _CELLS = "cells.json"
 _WINDOWS = "windows-%08d-%08d.npz"
 _WINDOWS_PATTERN = re.compile(r"windows-(\d+)-(\d+)\.npz")
@@ -147,7 +149,7 @@ class UnfinishedRun:
             first, end = map(int, match.groups())
             path = files.join(self.folder, name)
             try:
-                shapes = {array.shape[:2] for array in _read(path).values()}
+                shapes = {array.shape[:2] for array in _candidates(_read(path)).values()}
                 if shapes != {(end - first, len(self.cells))} or end > len(self._decoded):
                     raise ValueError("it is of other windows")
             except _UNREADABLE as error:
@@ -161,7 +163,8 @@ class UnfinishedRun:
 
         Args:
             rows: int ``[number]``, the windows.
-            results: a dict of arrays ``[number, cells, ...]``, named as the fields of Candidates.
+            results: a dict of arrays ``[number, cells, ...]``, named as the fields of Candidates;
+                and maybe WEIGHTS and ROWS, which have no axis for cells.
         """
         self._unsaved.append((rows, results))
         self._decoded[rows] = True
@@ -176,7 +179,7 @@ class UnfinishedRun:
         order = np.argsort(rows, kind="stable")
         arrays = {
             field: np.concatenate([results[field] for _, results in self._unsaved])[order]
-            for field in Candidates._fields
+            for field in self._unsaved[0][1]
         }
         rows = rows[order]
         edges = np.flatnonzero(np.diff(rows) > 1) + 1
@@ -206,7 +209,8 @@ class UnfinishedRun:
             columns = [self.cells.index(cell) for cell in group]
             arrays = None
             for (first, end), path in sorted(self._saved.items()):
-                stored = {field: array[:, columns] for field, array in _read(path).items()}
+                stored = _candidates(_read(path))
+                stored = {field: array[:, columns] for field, array in stored.items()}
                 if arrays is None:
                     arrays = {
                         field: np.zeros((len(self._decoded), *array.shape[1:]), array.dtype)
@@ -216,6 +220,18 @@ class UnfinishedRun:
                     arrays[field][first:end] = array
             for column, cell in enumerate(group):
                 yield cell, Candidates(*(arrays[f][:, column] for f in Candidates._fields))
+
+    def weights(self):
+        """The sums of WEIGHTS and ROWS over all windows, float64 and int64.
+
+        They are added window by window, so that they do not depend on which were saved together.
+        """
+        totals = [0.0, 0]
+        for _, path in sorted(self._saved.items()):
+            stored = _read(path)
+            for weights, rows in zip(stored[WEIGHTS].astype(np.float64), stored[ROWS]):
+                totals = [totals[0] + weights, totals[1] + rows.astype(np.int64)]
+        return totals
 
     def remove(self):
         """Deletes the saved windows, which the prediction files have made needless."""
@@ -228,7 +244,13 @@ _UNREADABLE = (ValueError, KeyError, IndexError, OSError, EOFError, zipfile.BadZ
 def _read(path):
     """The arrays of a saved file, field -> array."""
     stored = np.load(io.BytesIO(files.read_bytes(path)))
-    return {field: stored[field] for field in Candidates._fields}
+    # What is wanted is read, whether it is there or not.
+    wanted = set(Candidates._fields).union(stored.files)
+    return {field: stored[field] for field in wanted}
+
+
+def _candidates(arrays):
+    return {field: arrays[field] for field in Candidates._fields}
 
 
 def _num_bytes(arrays):

@@ -206,6 +206,48 @@ class BatchByRole:
             self._zones_bias[asked] = bias_of(masked, self._absent_groups(roles))
         return self._zones_bias[asked]
 
+    @property
+    def num_groups(self):
+        """How many groups keys are parted into, padding not counted."""
+        return len(self._roles[_REAL])
+
+    def _tokens_by_role(self):
+        """``[B, roles, F]``, 1 where a row is a token of the role, and no place that stays free."""
+        if self._sizes is None:
+            is_token = tf.cast(self.input_mask[:, : self.num_rows], tf.float32)
+        else:
+            absent = self._absent(_REAL)
+            count = [tf.shape(self.positions)[0], 1, self.length]
+            is_token = tf.ones(count) if absent is None else 1.0 - absent / ABSENT
+            is_token = tf.pad(is_token[:, 0], [[0, 0], [0, self.num_rows - self.length]])
+        return tf.transpose(self._row_roles * is_token[..., tf.newaxis], [0, 2, 1])
+
+    def rows_of(self, zones):
+        """How many of a window's tokens have keys in each of Z zones, int32 ``[B, Z]``."""
+        roles = self._roles[_REAL]
+        tables = np.stack([mask_table(zone)[:, roles] for zone in zones])
+        present = 1.0 - self._absent_groups(roles)[:, 0, 0]
+        # [B, Z, roles]
+        looks = tf.cast(tf.tensordot(present, tables, [[1], [2]]) > 0, tf.float32)
+        counts = tf.reduce_sum(self._tokens_by_role(), axis=2)
+        return tf.cast(tf.reduce_sum(looks * counts[:, tf.newaxis], axis=2), tf.int32)
+
+    def weights_of(self, zones, weights):
+        """Sums, over the tokens that look in a zone, of what they give to its keys.
+
+        Args:
+            zones: the names of Z zones.
+            weights: ``[N, B, F, G]``, what each row gives to each group of keys.
+
+        Returns:
+            ``[B, N, Z]``.
+        """
+        num_heads = weights.shape.as_list()[0]
+        # [N, B, roles, G]
+        of_roles = tf.matmul(tf.stack([self._tokens_by_role()] * num_heads), weights)
+        tables = np.stack([mask_table(zone)[:, self._roles[_REAL]] for zone in zones])
+        return tf.transpose(tf.tensordot(of_roles, tables, [[2, 3], [1, 2]]), [1, 0, 2])
+
     def _absent_groups(self, roles):
         """1 where a window has no token of a role, ``[B, 1, 1, G]``; padding is no token."""
         absent = [

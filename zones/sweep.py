@@ -56,17 +56,35 @@ def read_cells(reader, batch, cells, variants_at_once=None):
     Returns:
         An ordered dict: cell -> float32 ``[B, F, 2]``, the logits of start and end.
     """
-    logits = {}
-    if any(cell.layer is not None for cell in cells):
-        by_role = BatchByRole(batch, any(tells_specials_apart(cell.zone) for cell in cells))
-        logits = _read_forking(reader, by_role, cells, variants_at_once)
+    return read_and_weigh(reader, batch, cells, variants_at_once)[0]
+
+
+def read_and_weigh(reader, batch, cells, variants_at_once=None, weighed=()):
+    """As read_cells, and how much the unmasked reader looks at the keys of zones.
+
+    Args:
+        reader, batch, cells, variants_at_once: as in read_cells.
+        weighed: names of Z zones that do not see padding.
+
+    Returns:
+        (logits as of read_cells; float32 ``[B, layers, N, Z]``: in each head the sum, over the
+        window's tokens that look in a zone, of the weight that they give to its keys; int32
+        ``[B, Z]``: how many tokens look in it). The last two are None if no zone is weighed.
+    """
+    logits, weights, rows = {}, [], None
+    if weighed or any(cell.layer is not None for cell in cells):
+        zones = [cell.zone for cell in cells] + list(weighed)
+        by_role = BatchByRole(batch, any(map(tells_specials_apart, zones)))
+        logits = _read_forking(reader, by_role, cells, variants_at_once, weighed, weights)
+        rows = by_role.rows_of(weighed) if weighed else None
     for cell in cells:
         if cell not in logits:
             logits[cell] = reader.read(batch, cell)
-    return collections.OrderedDict((cell, logits[cell]) for cell in cells)
+    logits = collections.OrderedDict((cell, logits[cell]) for cell in cells)
+    return logits, tf.stack(weights, axis=1) if weighed else None, rows
 
 
-def _read_forking(reader, batch, cells, variants_at_once):
+def _read_forking(reader, batch, cells, variants_at_once, weighed=(), weights=None):
     """The logits of the trunk and of the cells that leave it, cell -> ``[B, F, 2]``.
 
     One layer's variants are taken to the end before the trunk goes on, so that memory holds the
@@ -75,6 +93,8 @@ def _read_forking(reader, batch, cells, variants_at_once):
     Args:
         batch: a BatchByRole.
         reader, cells, variants_at_once: as in read_cells.
+        weighed: as in read_and_weigh.
+        weights: a list to which the weights of each layer are added, ``[B, N, Z]``.
     """
     forks = _by_first_layer(cells, len(reader.layers))
     # Up to this layer the trunk has rows for the padding, because some cell looks at them there.
@@ -88,12 +108,14 @@ def _read_forking(reader, batch, cells, variants_at_once):
         hidden = hidden[:, : batch.num_rows]
     logits, beside = {}, {}
     for number, layer in enumerate(reader.layers):
-        if not (forks[number] or beside):
+        if not (forks[number] or beside or weighed):
             hidden = layer(hidden, batch.bias(None), batch.length)
             continue
         of_one_layer = [cell for cell in forks[number] if cell.is_of_one_layer]
         runs = [cell for cell in forks[number] if not cell.is_of_one_layer]
         trunk = _TrunkLayer(layer, batch, hidden, of_one_layer, number < last_padded)
+        if weighed:
+            weights.append(batch.weights_of(weighed, trunk.group_weights()))
         few_rows = [cell for cell in of_one_layer if batch.carries_passage(cell.zone)]
         all_rows = [cell for cell in of_one_layer if cell not in few_rows]
         for group in _in_groups(list(beside) + all_rows, variants_at_once):
@@ -143,6 +165,7 @@ class _TrunkLayer:
         padded = any(map(_sees_padding, cells))
         groups = batch.keys_by_role(key, _with_one(value), padded=padded)
         parts = [_attend_partly(layer, self._query, *group) for group in groups]
+        self._real = parts[: batch.num_groups]
         # The passage's keys, and attention to them: the first group.
         self._passage, self._to_passage = groups[0], parts[0]
         zones = list(dict.fromkeys(cell.zone for cell in cells))
@@ -158,6 +181,13 @@ class _TrunkLayer:
             )
             context, residual = tf.concat([context, of_padding], axis=1), hidden
         self.output = layer.finish(context, residual)
+
+    def group_weights(self):
+        """How much each row gives to each group of keys, ``[N, B, F, G]``; the sum of G is 1."""
+        peaks = tf.concat([part.peak for part in self._real], axis=-1)
+        sums = tf.concat([part.sums[..., -1:] for part in self._real], axis=-1)
+        shares = tf.exp(peaks - tf.reduce_max(peaks, axis=-1, keepdims=True)) * sums
+        return shares / tf.reduce_sum(shares, axis=-1, keepdims=True)
 
     def wait_for(self, tensor):
         """Delays what is made of this layer from now on until that tensor has been computed.

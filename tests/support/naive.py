@@ -74,8 +74,12 @@ def naive_mask(zone, roles, mask, segments=None):
     return term if zone == "all" else term - 10000.0 * (np.asarray(mask) == 0)
 
 
-def naive_logits(weights, config, window, cell):
-    """The whole reader for one window, ``[4, T]`` -> ``[T, 2]``, in float64, one head at a time."""
+def naive_logits(weights, config, window, cell, attention=None):
+    """The whole reader for one window, ``[4, T]`` -> ``[T, 2]``, in float64, one head at a time.
+
+    The softmax of each layer's heads, ``[T, T]``, is added to the dict ``attention``, if there is
+    one: (layer, head) -> array.
+    """
     ids, mask, segments, roles = window
 
     def dense(x, scope):
@@ -105,7 +109,10 @@ def naive_logits(weights, config, window, cell):
             term = zone_term if cell.head in (None, head) else plain_term
             scores = query[:, part] @ key[:, part].T / np.sqrt(size) + term
             shares = np.exp(scores - scores.max(-1, keepdims=True))
-            context[:, part] = shares / shares.sum(-1, keepdims=True) @ value[:, part]
+            shares /= shares.sum(-1, keepdims=True)
+            context[:, part] = shares @ value[:, part]
+            if attention is not None:
+                attention[number, head] = shares
         x = norm(dense(context, scope + "attention/output/dense") + x, scope + "attention/output")
         up = dense(x, scope + "intermediate/dense")
         up = 0.5 * up * (1 + np.tanh(np.sqrt(2 / np.pi) * (up + 0.044715 * up**3)))
