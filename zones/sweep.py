@@ -97,10 +97,7 @@ def _read_forking(reader, batch, cells, variants_at_once, weighed=(), weights=No
         weights: a list to which the weights of each layer are added, ``[B, N, Z]``.
     """
     forks = _by_first_layer(cells, len(reader.layers))
-    # Up to this layer the trunk has rows for the padding, because some cell looks at them there.
-    last_padded = max(
-        [-1] + [n for n, leaving in enumerate(forks) if any(map(_sees_padding, leaving))]
-    )
+    last_padded = _last_padded(forks)
     hidden = reader.embeddings(
         batch.input_ids, batch.input_mask, batch.segment_ids, batch.positions
     )
@@ -135,6 +132,11 @@ def _read_forking(reader, batch, cells, variants_at_once, weighed=(), weights=No
         carried = unmasked[:, : batch.num_passage]
         logits[cell] = tf.concat([carried, reader.span_logits(changed)], axis=1)
     return {cell: batch.in_order(of_cell) for cell, of_cell in logits.items()}
+
+
+def _last_padded(forks):
+    """Up to which layer the trunk has rows for the padding: some cell looks at them there; or -1."""
+    return max([-1] + [n for n, leaving in enumerate(forks) if any(map(_sees_padding, leaving))])
 
 
 def _sees_padding(cell):
