@@ -506,9 +506,11 @@ def _decode(settings, checkpoint, planned, windows, num_questions):
         questions=(planned.held, planned.sample),
     )
     unfinished = saved.UnfinishedRun(settings.prediction_dir, name, cells, len(windows))
-    done = unfinished.done
-    if done:
-        say("Going on with an unfinished run: %d of %d windows are done" % (done, len(windows)))
+    if unfinished.done:
+        say(
+            "Going on with an unfinished run: %d of %d windows are done"
+            % (unfinished.done, len(windows))
+        )
     missing = unfinished.missing()
     if not len(missing):
         return unfinished

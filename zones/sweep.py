@@ -135,7 +135,7 @@ def _read_forking(reader, batch, cells, variants_at_once, weighed=(), weights=No
 
 
 def _last_padded(forks):
-    """Up to which layer the trunk has rows for the padding: some cell looks at them there; or -1."""
+    """The last layer in which a cell looks at padding: up to it the trunk has its rows; or -1."""
     return max([-1] + [n for n, leaving in enumerate(forks) if any(map(_sees_padding, leaving))])
 
 
