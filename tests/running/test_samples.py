@@ -1,7 +1,10 @@
 """--max_questions: a random sample of the questions, enlarged later, and scored as one."""
 
+import importlib.util
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ import visualize_att_zone
 from common.sample import Sample
 from running import decoding
 from running.estimate import Estimate, costs_of, in_words
+from tests.conftest import ROOT
 from tests.support import small
 
 SWEEP = dict(do_sweep=True, mask_zone="q2,p2")
@@ -234,3 +238,19 @@ def test_a_few_questions_are_told_without_a_sample(capsys):
 )
 def test_times_are_rounded(seconds, text):
     assert in_words(seconds) == text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs Ray: make setup-ray")
+def test_a_cluster_adds_to_a_sample(small_files, small_model, whole, tmp_path):
+    assert sweep(small_files, small_model, tmp_path, 6) == 0
+    cluster = dict(ray_address="local", ray_workers=1)
+    flags = dict(SWEEP, prediction_dir=tmp_path, max_questions=10, **cluster)
+    command = [sys.executable, str(ROOT / "run_squad.py")]
+    command += small.flags(small_files, small_model, **flags)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, universal_newlines=True)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 0 and "tokenising: 4 questions" in said, said
+    everything = answers_of(whole)
+    for name, texts in answers_of(tmp_path).items():
+        assert len(texts) == 10 and texts.items() <= everything[name].items()
