@@ -490,13 +490,9 @@ def _decode_and_write(settings, checkpoint, planned, windows, examples, new):
     unfinished.remove()
 
 
-def _decode(settings, checkpoint, planned, windows, num_questions):
-    """Decodes the windows; returns the saved.UnfinishedRun that holds their results."""
-    cells, tpu = list(planned.names), settings.tpu
-    sequences = settings.predict_batch_size
-    # A TPU's batches must be multiples of eight, so that there the flag counts windows.
-    batch_size = sequences if tpu else windows_at_once(cells, sequences)
-    name = saved.fingerprint(
+def _work_of(settings, planned, batch_size):
+    """Names what is saved while a plan is decoded."""
+    return saved.fingerprint(
         run=planned.run,
         cells=settings.cells,
         zones=_own_zones(_zones_of(settings.cells)),
@@ -505,6 +501,15 @@ def _decode(settings, checkpoint, planned, windows, num_questions):
         overwrite=settings.overwrite,
         questions=(planned.held, planned.sample),
     )
+
+
+def _decode(settings, checkpoint, planned, windows, num_questions):
+    """Decodes the windows; returns the saved.UnfinishedRun that holds their results."""
+    cells, tpu = list(planned.names), settings.tpu
+    sequences = settings.predict_batch_size
+    # A TPU's batches must be multiples of eight, so that there the flag counts windows.
+    batch_size = sequences if tpu else windows_at_once(cells, sequences)
+    name = _work_of(settings, planned, batch_size)
     unfinished = saved.UnfinishedRun(settings.prediction_dir, name, cells, len(windows))
     if unfinished.done:
         say(
