@@ -33,14 +33,17 @@ ZONES = {
     "p2": ((PASSAGE,), (PASSAGE,)),
 }
 BATCH = 8
+# Of training.
+VOCABULARY, DROPOUT = 30000, 0.1
 
 
 class Layer(torch.nn.Module):
     """A BERT layer, with the mask as an addition to the scores."""
 
-    def __init__(self, hidden, heads, intermediate):
+    def __init__(self, hidden, heads, intermediate, dropout=0.0):
         super().__init__()
         self.heads = heads
+        self.dropout = dropout
         self.projection = torch.nn.Linear(hidden, 3 * hidden)
         self.attention_output = torch.nn.Linear(hidden, hidden)
         self.attention_norm = torch.nn.LayerNorm(hidden, eps=1e-12)
@@ -55,11 +58,16 @@ class Layer(torch.nn.Module):
             part.view(batch, tokens, self.heads, -1).transpose(1, 2)
             for part in self.projection(x).split(hidden, dim=-1)
         )
-        context = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        context = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=bias, dropout_p=self.dropout
+        )
         context = context.transpose(1, 2).reshape(batch, tokens, hidden)
-        x = self.attention_norm(self.attention_output(context) + x)
+        x = self.attention_norm(self._drop(self.attention_output(context)) + x)
         raised = functional.gelu(self.intermediate(x), approximate="tanh")
-        return self.output_norm(self.output(raised) + x)
+        return self.output_norm(self._drop(self.output(raised)) + x)
+
+    def _drop(self, x):
+        return functional.dropout(x, self.dropout) if self.dropout else x
 
 
 def zone_biases(roles):
@@ -103,16 +111,17 @@ def naive(layers, x, biases):
 
 
 def training_step(hidden, layers):
-    """A function that trains on a batch ``[batch, tokens, hidden]``: span loss, backward, AdamW."""
-    span = torch.nn.Linear(hidden, 2)
-    weights = [weight for part in [*layers, span] for weight in part.parameters()]
+    """A function that trains on a batch ``[batch, tokens]``: span loss, backward, AdamW."""
+    words, span = torch.nn.Embedding(VOCABULARY, hidden), torch.nn.Linear(hidden, 2)
+    weights = [weight for part in [words, *layers, span] for weight in part.parameters()]
     optimizer = torch.optim.AdamW(weights, lr=1e-5, weight_decay=0.01)
 
-    def step(x):
+    def step(ids):
         """Trains on one batch."""
-        none = torch.zeros(1, 1, x.shape[1], x.shape[1])
+        none = torch.zeros(1, 1, ids.shape[1], ids.shape[1])
+        x = functional.dropout(words(ids), DROPOUT)
         for layer in layers:
-            x = functional.dropout(layer(x, none), 0.1)
+            x = layer(x, none)
         loss = functional.cross_entropy(span(x), torch.ones(len(x), 2, dtype=torch.long))
         optimizer.zero_grad()
         loss.backward()
@@ -150,7 +159,7 @@ def training_work(options, layers, lengths):
     step = training_step(options.hidden, layers)
     batches = [lengths[first : first + BATCH] for first in range(0, len(lengths), BATCH)]
     for batch in [batches[0], *batches]:
-        step(torch.randn(len(batch), max(batch), options.hidden))
+        step(torch.randint(VOCABULARY, (len(batch), max(batch))))
         yield
 
 
@@ -168,9 +177,9 @@ def main(argv=None):
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
-    layers = [
-        Layer(options.hidden, options.heads, options.intermediate) for _ in range(options.layers)
-    ]
+    shape = (options.hidden, options.heads, options.intermediate)
+    dropout = DROPOUT if options.way == "train" else 0.0
+    layers = [Layer(*shape, dropout) for _ in range(options.layers)]
     lengths = [int(length) for length in options.lengths.split(",")]
     rate = matmul_rate()
     if options.way == "train":

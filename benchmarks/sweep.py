@@ -9,7 +9,8 @@ that loading, reading, tokenising and writing answers count too. Windows are rea
 length (--score_padding=False). "Needed" FLOPs are those of matmuls at each window's own length
 (benchmarks/flops.py): padding within a batch counts as waste.
 
-The table has a row for one core and one for all of them.
+The table has a row for one core and one for all of them. A second sweep, of one question, tells
+what the start takes and what the windows take: benchmarks/peer.py is timed without its start.
 """
 
 import dataclasses
@@ -158,20 +159,20 @@ def needed_flops(config, arguments, data):
     return sweep, sum(flops.single_run(config, length) for length in lengths), lengths
 
 
-def seconds_of_single_run(run, count, config):
-    """The mean over some cells of the middle layer; ``run`` is that of measure."""
+def seconds_of_single_run(run, data, count, config):
+    """The mean over some cells of the middle layer; ``run`` is that of runner."""
     layer, seconds = config.num_hidden_layers // 2, 0.0
     for number in range(count):
         zone = ZONES[number % len(ZONES)]
         mask = ["--mask_zone=%s" % zone, "--mask_layer=%d" % layer]
-        seconds += run("single-%s" % zone, "--do_predict=True", *mask).wall
+        seconds += run("single-%s" % zone, data, "--do_predict=True", *mask).wall
     return seconds / count
 
 
-def measure(arguments, folder, model, data, cores, config):
-    """One row of the table, as a dict."""
+def runner(arguments, folder, model, cores):
+    """A function that times run_squad.py on a data set: (name, data, flags...) -> Run."""
 
-    def run(name, *more):
+    def run(name, data, *more):
         return timed(
             [
                 sys.executable,
@@ -190,37 +191,52 @@ def measure(arguments, folder, model, data, cores, config):
             cores,
         )
 
+    return run
+
+
+def measure(arguments, folder, model, data, cores, config):
+    """One row of the table, as a dict."""
+    run = runner(arguments, folder, model, cores)
     num_cells = config.num_hidden_layers * len(ZONES) + 1
     sweep_flops, single_flops, lengths = needed_flops(config, arguments, data)
     rates_before = matmul_rate(cores)
     peers = peer_rows(arguments, cores, lengths, config) if arguments.peer else {}
-    whole = run("sweep", "--do_sweep=True")
+    whole = run("sweep", data, "--do_sweep=True")
     rates = [(before + after) / 2 for before, after in zip(rates_before, matmul_rate(cores))]
-    best = max(rates + [peer["matmul"] for peer in peers.values()])
+    best = max([rates[1]] + [peer["matmul"] for peer in peers.values()])
+    # Two sweeps tell the start from the windows: CPU seconds = start + seconds per FLOP * FLOPs.
+    first_questions(data, 1, folder / "one.json")
+    one = run("one", folder / "one.json", "--do_sweep=True")
+    one_flops, _, _ = needed_flops(config, arguments, folder / "one.json")
+    per_flop = (whole.cpu - one.cpu) / (sweep_flops - one_flops)
     row = {
         "cores": len(cores),
         "windows": len(lengths),
         "mean tokens": lengths.mean(),
         "sweep s": whole.wall,
         "CPU s": whole.cpu,
-        "CPU s/window": whole.cpu / len(lengths),
         "TFLOP": sweep_flops / 1e12,
         "GFLOP/s of wall": sweep_flops / whole.wall / 1e9,
         "TensorFlow's matmul": rates[0],
         "numpy's matmul": rates[1],
-        "best matmul": best,
-        "of the best": sweep_flops / whole.wall / 1e9 / best,
+        "best of numpy's, PyTorch's": best,
+        "start-up CPU s": one.cpu - per_flop * one_flops,
+        "windows: CPU s/window": per_flop * sweep_flops / len(lengths),
+        "windows: GFLOP/s of CPU": 1e-9 / per_flop,
+        "of the best, per core": 1e-9 / per_flop * len(cores) / best,
         "GiB": whole.memory,
     }
     for way, peer in peers.items():
         row["PyTorch, %s: CPU s/window" % way] = peer["cpu_seconds"] / len(lengths)
         row["PyTorch, %s: s/window" % way] = peer["wall_seconds"] / len(lengths)
     if arguments.mixed_precision:
-        mixed = run("mixed", "--do_sweep=True", "--mixed_precision=True").wall
+        mixed = run("mixed", data, "--do_sweep=True", "--mixed_precision=True").wall
         row["mixed precision s"] = mixed
         row["mixed: times faster"] = whole.wall / mixed
     if arguments.single_runs:
-        row["single runs s"] = num_cells * seconds_of_single_run(run, arguments.single_runs, config)
+        row["single runs s"] = num_cells * seconds_of_single_run(
+            run, data, arguments.single_runs, config
+        )
         row["times faster"] = row["single runs s"] / whole.wall
         row["single TFLOP"] = single_flops * num_cells / 1e12
     return row
