@@ -165,7 +165,8 @@ def _colour_bar(figure, all_axes, panels):
     bar = figure.colorbar(
         all_axes[-1].collections[0],
         ax=all_axes if len(all_axes) > 1 else all_axes[0],
-        label="%s minus baseline (points)" % METRIC_NAMES.get(panels[0].metric, "Score"),
+        label="%s minus baseline (points)"
+        % METRIC_NAMES.get(panels[0].metric, panels[0].metric or "Score"),
         ticks=range(int(LOWEST), int(HIGHEST) + 1, 2),
         extend=ends[bool((changes < LOWEST).any()), bool((changes > HIGHEST).any())],
         aspect=max(12, 1.6 * max(len(panel.change) for panel in panels)),  # as wide, however tall

@@ -147,7 +147,7 @@ def cells_asked(asked, config):
             a layer or head that the model lacks.
     """
     own_zones = own.settle(asked.zones_file, asked.prediction_dir or asked.output_dir)
-    zones = _zones(asked.mask_zone)
+    zones = zones_named(asked.mask_zone)
     layers = _layers(asked.mask_layer, config.num_hidden_layers)
     _check_number("--mask_head", "heads", asked.mask_head, config.num_attention_heads)
     if asked.do_sweep:
@@ -161,14 +161,22 @@ def cells_asked(asked, config):
     return (cell_of_run(*layers, zones[0], asked.mask_head),)
 
 
-def _zones(text):
-    """The zones named, each once, as the user orders them."""
+def zones_named(text, what="--mask_zone"):
+    """The zones named, each once, as the user orders them.
+
+    Args:
+        text: names with commas between them; None or "" are none.
+        what: the flag that names them.
+
+    Raises:
+        UserError: there is no such zone.
+    """
     zones = [zone.strip().lower() for zone in (text or "").split(",") if zone.strip()]
     for zone in zones:
         if zone not in known_zones():
             raise UserError(
-                "--mask_zone: there is no zone %r; choose from %s, or define it in a --zones_file"
-                % (zone, ", ".join(known_zones()))
+                "%s: there is no zone %r; choose from %s, or define it in a --zones_file"
+                % (what, zone, ", ".join(known_zones()))
             )
     return list(dict.fromkeys(zones))
 

@@ -26,6 +26,7 @@ class DataSet(NamedTuple):
         title: its name for people.
         questions_in: see squad.format.questions_in.
         read_examples: see squad.examples.read_examples.
+        words_of: a passage -> its words, as in squad.examples.Example.
         metric: the class that scores it; see squad.metric.DevelopmentSet.
         joins_words: whether the words of an answer are joined without spaces.
         limits_spans: whether only the passage may be an answer (spans.scores.within_passage).
@@ -35,6 +36,7 @@ class DataSet(NamedTuple):
     title: str
     questions_in: Callable[..., list]
     read_examples: Callable[..., list]
+    words_of: Callable[[str], list]
     metric: Callable[..., Any]
     joins_words: bool = False
     limits_spans: bool = False
@@ -51,6 +53,7 @@ _DATA_SETS = {
         title="SQuAD",
         questions_in=squad.format.questions_in,
         read_examples=squad.examples.read_examples,
+        words_of=squad.examples.words_of,
         metric=squad.metric.DevelopmentSet,
         has_null_answers=True,
     ),
@@ -58,6 +61,7 @@ _DATA_SETS = {
         title="CMRC 2018",
         questions_in=cmrc2018.format.questions_in,
         read_examples=cmrc2018.examples.read_examples,
+        words_of=lambda passage: cmrc2018.examples.words_of(passage)[0],
         metric=cmrc2018.metric.DevelopmentSet,
         joins_words=True,
         limits_spans=True,
@@ -85,6 +89,16 @@ def read_examples(name, path, is_training, version_2, what, log):
     examples = named(name).read_examples(path, is_training, version_2, what=what, log=log)
     _note_on_language(name, [example.passage for example in examples[:_PASSAGES_READ]], path, log)
     return examples
+
+
+def example(name, question, passage):
+    """A question of one's own about a passage, as read_examples gives those of a file.
+
+    Args:
+        name: the data set whose rules hold.
+        question, passage: their texts.
+    """
+    return squad.examples.Example("question", question, passage, named(name).words_of(passage))
 
 
 def _note_on_language(name, passages, path, log):

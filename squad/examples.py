@@ -155,6 +155,11 @@ class _Collected:
         return question.question_id, question.text, text, self._passages[text].words
 
 
+def words_of(passage):
+    """The words of a passage, as Example has them."""
+    return _WORD.findall(passage)
+
+
 class _Passage:
     """A passage's words and where they start, found once for all its questions."""
 
