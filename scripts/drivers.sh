@@ -230,6 +230,32 @@ further_zones() { # further_zones ZONE,...: those that are none of the map's fiv
     printf %s "$further"
 }
 
+choose_results() { # choose_results FLAG...: lets results take what decode made, if need be in time
+    local flag zone further named partial="" count=0
+    for flag in "$@"; do
+        case $flag in
+            # Of heads, runs of layers and every layer at once it takes what there is.
+            --sweep_* | --mask_head* | --mask_layer=*-* | --do_sweep=[Ff]alse | --nodo_sweep) return ;;
+            --mask_layer=?*) partial=--partial ;;
+        esac
+    done
+    named=$zones
+    if [ -z "$named" ] && [ -f "${ZONES_FILE:-}" ]; then
+        named=$(tr '\n' ' ' <"$ZONES_FILE" | grep -oE '"[a-z][a-z0-9-]*" *:' | tr -d '": ' |
+            paste -s -d , -)
+    fi
+    further=$(further_zones "$named")
+    if [ -n "$further" ]; then results+=("--zones=$further"); fi
+    if [ -n "$partial" ]; then results+=("$partial"); fi
+    for zone in ${zones//,/ }; do
+        case $zone in all | q2 | q2p | p2q | p2) count=$((count + 1)) ;; esac
+    done
+    # The table wants all five or none.
+    if [ -z "$partial" ] && [ $((count % 5)) != 0 ]; then
+        condition=", once every zone is decoded"
+    fi
+}
+
 # What a driver does, once its variables are set.
 
 # train DATA_SET [FLAG...]
@@ -265,7 +291,7 @@ END
 
 # decode DATA_SET [ZONE...] [-- FLAG...]
 decode() {
-    local data_set=$1 zones="" results further
+    local data_set=$1 zones="" results condition=""
     shift
     while [ $# -gt 0 ]; do
         case $1 in
@@ -299,12 +325,11 @@ decode() {
     results=("$PYTHON" "${HERE}get_results.py" "$PREDICTION_DIR" "results$SUFFIX$RUN.csv")
     if [ "$PREDICT_FILE" != squad/dev-v1.1.json ]; then results+=("--data-file=$PREDICT_FILE"); fi
     if [ "$DATASET" != squad ]; then results+=("--dataset=$DATASET"); fi
-    further=$(further_zones "$zones")
-    if [ -n "$further" ]; then results+=("--zones=$further"); fi
+    choose_results "$@"
     cat <<END
 
 The answers are in $PREDICTION_DIR
-Next${zones:+, once every zone is decoded}:
+Next$condition:
     $(quoted "${results[@]}")
 END
 }

@@ -329,6 +329,35 @@ def test_what_to_do_next_is_said(project):
     assert "--data-file=" + DATA[0] in other
 
 
+@pytest.mark.parametrize(
+    "arguments, is_whole, ending",
+    [
+        (["union"], True, " results.csv --zones=union"),
+        (["q2", "union"], False, " results.csv --zones=union"),
+        (["q2", "q2p", "p2q", "p2", "all"], True, " results.csv"),
+        (["p2q", "--", "--mask_layer=3"], True, " results.csv --partial"),
+        (["union", "--", "--mask_layer=3"], True, " results.csv --zones=union --partial"),
+        (["p2q", "--", "--sweep_heads=True"], True, " results.csv"),
+        (["p2q", "--", "--mask_layer=3", "--mask_head=1"], True, " results.csv"),
+        (["union", "--", "--sweep_span=3"], True, " results.csv"),
+        (["p2q", "--", "--mask_layer=3-5"], True, " results.csv"),
+        (["p2q", "--", "--do_sweep=False", "--do_predict=True"], True, " results.csv"),
+    ],
+)
+def test_what_is_said_to_be_next_takes_what_was_decoded(project, arguments, is_whole, ending):
+    said = project.run("decode_squad.sh", *arguments).stdout.splitlines()
+    assert said[-1].endswith("get_results.py prediction" + ending)
+    assert said[-2] == ("Next:" if is_whole else "Next, once every zone is decoded:")
+
+
+def test_zones_of_a_file_are_named_in_what_is_next(project):
+    (project.root / "mine.json").write_text(
+        '{"sep": [["any",\n ["sep"]]], "p-cls" : [["any", "cls"]]}'
+    )
+    said = project.run("decode_squad.sh", ZONES_FILE="mine.json").stdout.splitlines()
+    assert said[-1].endswith(" results.csv --zones=sep,p-cls")
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_failure_stops_the_driver(project, script):
     run = project.run(script, FAKE_STATUS="7")
