@@ -59,6 +59,8 @@ _FLAGS = (
 _OF_TRAINING = ("dataset", "version_2_with_negative")
 
 _NO_ANSWER = "(no answer)"
+# Characters that fit above a map.
+_LONGEST_TITLE = 40
 
 
 class _Asked(NamedTuple):
@@ -294,7 +296,8 @@ def _show(changes, text, path):
         return
     from maps.panels import Panel
 
-    panel = Panel(changes, title=text or _NO_ANSWER, metric="Probability")
+    title = text if len(text) <= _LONGEST_TITLE else text[: _LONGEST_TITLE - 3] + "..."
+    panel = Panel(changes, title=title or _NO_ANSWER, metric="Probability")
     figure = _figure()
     figure.save_figure(figure.maps_figure([panel], annotate=True), path, "--map")
     print("wrote " + path)
