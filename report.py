@@ -5,6 +5,9 @@ What the page holds is gathered in maps/report/contents.py; how it looks stands 
 
 import common.environment  # noqa: F401
 
+import shlex
+import sys
+
 from common import command_line, files
 from maps.report import contents, page
 from spans import data_sets
@@ -21,7 +24,11 @@ mended, with their passages and answers.
 reads the predictions of the cells and of the baseline in prediction (written by decode_squad.sh)
 and the questions. The page is one file, which works from disk and by mail. With n-best lists of
 the cells (bash decode_squad.sh -- --write_nbest=True) it sorts by the confidence that the mask
-took; without, by that of the baseline alone."""
+took; without, by that of the baseline alone. Several runs of one reader, and another reader beside:
+
+  python report.py prediction_seed* squad/dev-v1.1.json report.html
+  python report.py prediction squad/dev-v1.1.json report.html --beside prediction_of_other \\
+      --name BERT --name ELECTRA"""
 
 
 _ORDER = (
@@ -33,14 +40,35 @@ _ORDER = (
 
 def _parser():
     parser = command_line.ArgumentParser(description=_DESCRIPTION)
-    parser.add_argument("prediction_folder", help="the folder with the prediction files")
+    parser.add_argument(
+        "prediction_folders",
+        nargs="+",
+        metavar="prediction_folder",
+        help="the folder with the prediction files; of several runs, the folder of each",
+    )
     parser.add_argument("data_file", help="the questions, with their gold answers")
     parser.add_argument("report_file", help="the page to write, ending in .html")
     parser.add_argument(
+        "--beside",
+        metavar="FOLDER",
+        action="append",
+        default=[],
+        help="predictions of another reader, shown beside; of several runs, once for each",
+    )
+    parser.add_argument(
+        "--name",
+        metavar="NAME",
+        action="append",
+        default=[],
+        type=command_line.text,
+        help="what to call the reader (default: its note's source, or its folder); given twice, "
+        "the second is that of --beside",
+    )
+    parser.add_argument(
         "--baseline",
         metavar="FILE",
-        help="the predictions with nothing masked (default: predictions.json in that folder); "
-        "nbest_predictions.json is looked for beside it",
+        help="the predictions with nothing masked (default: predictions.json in that folder); of "
+        "several folders, its name in each; nbest_predictions.json is looked for beside it",
     )
     parser.add_argument(
         "--dataset",
@@ -58,25 +86,37 @@ def _parser():
 
 def main(argv=None):
     """Runs the script; see ``--help``."""
-    options = _parser().parse_args(argv)
-    given = (options.prediction_folder, options.data_file, options.report_file)
+    options = _parser().parse_intermixed_args(argv)
+    given = (options.prediction_folders[-1], options.data_file, options.report_file)
     command_line.check_order("report.py", given, _ORDER)
     if not options.report_file.lower().endswith((".html", ".htm")):
         raise command_line.UserError(
             "report file: %s does not end in .html, by which browsers know it" % options.report_file
         )
-    files.check_writable(options.report_file, "report file")
-    gathered = contents.gather(
-        options.prediction_folder,
+    readers = [options.prediction_folders] + ([options.beside] if options.beside else [])
+    if len(options.name) > len(readers):
+        raise command_line.UserError(
+            "--name: %d names for %d reader%s; name another one's folder with --beside"
+            % (len(options.name), len(readers), "s"[: len(readers) - 1])
+        )
+    files.check_writable(options.report_file, "report file", [options.data_file])
+    asked = contents.Asked(
+        readers,
+        options.name,
         options.data_file,
+        options.report_file,
         options.baseline,
         options.title,
         options.dataset,
+        command_line.text(
+            "report.py " + " ".join(map(shlex.quote, sys.argv[1:] if argv is None else argv))
+        ),
     )
+    gathered = contents.gather(asked)
     html = page.render(gathered)
     files.write_bytes(options.report_file, html, "report file")
-    if gathered["missing"]:
-        print("empty in it, for lack of a file: " + ", ".join(gathered["missing"]))
+    for lack in gathered["missing"]:
+        print("%s are empty in it: %s" % (lack["share"], lack["what"]))
     size = "%.1f MB" % (len(html) / 1e6)
     print(
         "wrote %s (%s%s)"

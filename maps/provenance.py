@@ -58,7 +58,7 @@ def check_writable(table_path, inputs=()):
     """Raises UserError if the file cannot be written, or is somebody else's."""
     path = path_of(table_path)
     files.check_writable(path, "results file", inputs)
-    if files.exists(path) and not _read(path):
+    if files.exists(path) and not read(path):
         raise UserError(
             "results file: %s would write %s, too, which is another file; choose another name"
             % (table_path, path)
@@ -96,7 +96,7 @@ def of_table(table_path, table, ending=""):
     Returns:
         dict, empty if nothing is known.
     """
-    facts = _read(path_of(table_path))
+    facts = read(path_of(table_path))
     known = facts.get("tables")
     is_about_it = isinstance(known, dict) and known.get(ending) == fingerprint(table)
     return facts if is_about_it else {}
@@ -212,7 +212,8 @@ def differences(first, second):
     return found
 
 
-def _read(path):
+def read(path):
+    """What a file of provenance says; {} if there is none, or it is somebody else's."""
     try:
         facts = files.read_json(path) if files.exists(path) else {}
     except UserError:

@@ -1,45 +1,108 @@
 """What a report shows, gathered from the prediction files.
 
 Only what a mask changed is kept: passages once, and for each cell the answers that differ from the
-baseline's. So 10,570 questions and sixty cells stay a few megabytes.
+baseline's. So 10,570 questions and sixty cells stay a few megabytes. What follows from the answers
+(changes, intervals, tests) the page counts itself, for whichever questions it shows.
 """
 
+import copy
 import datetime
 import functools
 import os
-from typing import Dict, List, NamedTuple
+from typing import List, NamedTuple, Optional
 
 import numpy as np
 
 from common import files
 from common.command_line import UserError
 from common.progress import say
-from maps.clustered import UNITS, change, clusters_of
+from maps import predictions, provenance
 from maps.kinds import name_of
-from maps.predictions import Folder, read_answers, sample_of
+from maps.predictions import Folder, read_answers, run_name
+from maps.report import origin
+from maps.report.changes import changes_of, confidence_lost, read_nbest, texts_of
 from maps.report.grids import grids_of
-from maps.report.questions import QUESTION_WORDS, Question, as_shown, question_word
-from maps.significance import holm
+from maps.report.questions import as_columns, as_shown, ranges_of
 from spans import data_sets
 from zones.cells import BASELINE, NBEST, PREDICTIONS, file_name
 
-# A mask's change of confidence is stored in thousandths.
-_CONFIDENCE_UNITS = 1000
 
-
-class Group(NamedTuple):
-    """Questions that the map can be drawn for.
+class Asked(NamedTuple):
+    """What the user asked for.
 
     Attributes:
-        label: its name on the page.
-        members: bool ``[questions]``.
-        rule: how the page finds the members again: ``{}`` (all), ``{"word": 3}`` (an index into
-            QUESTION_WORDS) or ``{"answerable": False}``.
+        readers: one or two lists of prediction folders, one folder for each run of the reader.
+        names: what to call the readers; as many or fewer.
+        data_file: the questions, with their gold answers.
+        report_file: the page.
+        baseline: the baseline's predictions, see predictions.baselines_of; None: in the folder.
+        title: the page's heading; None makes one.
+        data_set: whose metric counts, a name of data_sets; None tells it from the file.
+        command: the command line, for whoever wants to repeat it.
     """
 
-    label: str
-    members: np.ndarray
-    rule: dict
+    readers: List[List[str]]
+    names: List[str]
+    data_file: str
+    report_file: str
+    baseline: Optional[str] = None
+    title: Optional[str] = None
+    data_set: Optional[str] = None
+    command: str = ""
+
+
+def gather(asked):
+    """Everything that the page shows, as values that go into JSON.
+
+    Args:
+        asked: Asked.
+
+    Raises:
+        UserError: a file is missing or is not what it should be.
+    """
+    folders = [[Folder(path) for path in paths] for paths in asked.readers]
+    flat = sum(folders, [])
+    baselines = [
+        _baseline_file(*one) for one in zip(flat, predictions.baselines_of(flat, asked.baseline))
+    ]
+    sample = predictions.sample_of(flat)
+    development = data_sets.development_set(asked.data_file, asked.data_set, sample=sample)
+    passages, questions = as_shown(development.questions)
+    grids = grids_of(_united(flat))
+    wanted = [cell for grid in grids for cell in _cells_in(grid)]
+    runs = [_read(*one, development, wanted) for one in zip(flat, baselines)]
+    for doubt in provenance.check_data(runs, development.path):
+        say("WARNING: %s" % doubt)
+    known = texts_of(development, _answers_of(runs))
+    run_names = _short_names(runs)
+    views, names = _views(folders, runs, asked.names, run_names)
+    facts = origin.facts_of_tables(runs, development, asked.report_file)
+    title = "Attention zones: %s on %s" % (" and ".join(names), origin.stem(asked.data_file))
+    return {
+        "title": asked.title or title,
+        "made": str(datetime.date.today()),
+        "sample": development.sample and development.sample.text,
+        "origin": origin.lines_of(runs, development, facts, asked.command),
+        "views": views,
+        "beside": next((n for n, view in enumerate(views) if view["reader"] == 1), None),
+        "maps": [_as_drawn(grid, wanted) for grid in grids],
+        "missing": _missing(flat, wanted),
+        "cells": [_as_named(cell) for cell in wanted],
+        "first": _of_first_view(runs, views[0], wanted),
+        "runs": [
+            {"name": name, **_as_stored(run, wanted, known, development.question_ids)}
+            for name, run in zip(run_names, runs)
+        ],
+        "ranges": ranges_of(passages, questions),
+        "passages": passages,
+        "questions": {
+            **as_columns(passages, questions),
+            "id": development.question_ids,
+            "answers": known.texts,
+            "numRight": known.num_right,
+            "f1": known.f1,
+        },
+    }
 
 
 # Reading ----------------------------------------------------------------------------------------
@@ -61,268 +124,133 @@ def _baseline_file(folder, given):
     return path
 
 
-def read_nbest(path, what="n-best file") -> Dict[str, Dict[str, float]]:
-    """An n-best file: question id -> text -> probability.
-
-    Raises:
-        UserError: no JSON, or not lists of texts with probabilities.
-    """
-    lists = files.read_json(path, what)
-    try:
-        result = {}
-        for key, entries in lists.items():
-            # From the last to the first, so that of equal texts the likeliest counts.
-            pairs = [(entry["text"], float(entry["probability"])) for entry in reversed(entries)]
-            # Where chances were rounded, 1 may be a little more.
-            if not all(isinstance(text, str) and 0 <= chance < 1.01 for text, chance in pairs):
-                raise ValueError(key)
-            result[key] = dict(pairs)
-        return result
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
-        raise UserError(
-            "%s: %s does not hold lists of texts with probabilities; write it again with "
-            "--write_nbest=True, or take it away" % (what, path)
-        )
+def _read(folder, baseline_file, development, wanted):
+    """The predictions.Run of a folder: the cells of the maps that it holds."""
+    baseline = read_answers(baseline_file, development, "baseline file")
+    present = [cell for cell in wanted if cell in folder.cells]
+    cells = {cell: read_answers(folder.file(cell), development) for cell in present}
+    return predictions.Run(folder, cells, baseline, str(baseline_file))
 
 
-# What a mask changed ----------------------------------------------------------------------------
+def _united(folders):
+    """A Folder with the cells of all, for the maps."""
+    united = copy.copy(folders[0])
+    united.cells = set().union(*(folder.cells for folder in folders))
+    united.num_layers = max(folder.num_layers for folder in folders)
+    return united
 
 
-def confidence_lost(own, cells_own, ids, before, after):
-    """How much confidence in the baseline's answers a mask took, for questions it changed.
+def _answers_of(runs):
+    for run in runs:
+        yield run.baseline
+        yield from run.cells.values()
 
-    With n-best lists of the cell: the probability of the baseline's answer, before minus after.
-    Without: by how much the baseline preferred its own answer to the one that the masked reader
-    gave. A text that is not in a list counts as 0 there.
 
-    Args:
-        own: the baseline's n-best, as read_nbest gives it.
-        cells_own: that of the cell, or None.
-        ids: ids of the questions.
-        before, after: for each of them the baseline's and the masked answer.
+# What is shown of them --------------------------------------------------------------------------
+
+
+def _views(folders, runs, given, run_names):
+    """What a map can be drawn of: the mean over a reader's runs, and each run.
 
     Returns:
-        list of int, thousandths.
+        (list of dict "name", "reader", "runs"; the readers' names).
     """
-    lost = []
-    for key, baseline_text, text in zip(ids, before, after):
-        if cells_own is None:
-            left = own.get(key, {}).get(text, 0.0)
-        else:
-            left = cells_own.get(key, {}).get(baseline_text, 0.0)
-        change = own.get(key, {}).get(baseline_text, 0.0) - left
-        lost.append(int(round(_CONFIDENCE_UNITS * change)))
-    return lost
+    views, names, start = [], [], 0
+    for reader, of_reader in enumerate(folders):
+        own = list(range(start, start + len(of_reader)))
+        start += len(own)
+        named = given[reader] if reader < len(given) else None
+        name = named or origin.reader_name([runs[number] for number in own])
+        names.append(name)
+        if len(own) == 1:
+            views.append({"name": name, "reader": reader, "runs": own})
+            continue
+        mean = "%s, mean of %d runs" % (named or "all", len(own))
+        views.append({"name": mean, "reader": reader, "runs": own})
+        for number in own:
+            views.append({"name": run_names[number], "reader": reader, "runs": [number]})
+    return views, names
 
 
-class _Variants:
-    """For each question the different answers that masked readers gave in the baseline's place."""
-
-    def __init__(self, count):
-        self._known = [{} for _ in range(count)]  # text -> whether it is right
-
-    def add(self, question, text, is_right):
-        self._known[question].setdefault(text, bool(is_right))
-
-    def as_lists(self):
-        """(texts of each question, the right ones first; how many are right)."""
-        texts = [sorted(known, key=lambda text: not known[text]) for known in self._known]
-        return texts, [sum(known.values()) for known in self._known]
+def _short_names(runs):
+    """What runs are called on the page: their folders' last names, where these tell them apart."""
+    names = [run_name(run.folder.path) for run in runs]
+    short = [os.path.basename(name) for name in names]
+    return short if len(set(short)) == len(short) and all(short) else names
 
 
-def _changes(baseline, cells, lists_of, ids):
-    """The changed answers of every cell, as the page stores them.
+def _missing(folders, wanted):
+    """Which cells have no file: a sentence for each folder that lacks some."""
+    sentences = []
+    for folder in folders:
+        lacking = [cell for cell in wanted if cell not in folder.cells]
+        if lacking:
+            share = "%d of %d squares" % (len(lacking), len(wanted))
+            single = [cell for cell in lacking if cell.is_square]
+            what = folder.lack(single) if len(single) == len(lacking) else folder.path
+            sentences.append({"share": share, "what": what})
+    return sentences
+
+
+def _as_named(cell):
+    """A cell for the page; the last three are its address, in which layers count from 1."""
+    layers = "all" if cell.layer is None else str(cell.layer + 1)
+    if cell.last_layer is not None and cell.last_layer != cell.layer:
+        layers += "-%d" % (cell.last_layer + 1)
+    head = None if cell.head is None else str(cell.head + 1)
+    return {"name": name_of(cell), "layer": layers, "head": head, "zone": cell.zone}
+
+
+def _of_first_view(runs, view, wanted):
+    """Baseline and change of exact match, in percent and points, to be seen without the script."""
+    chosen = [runs[number] for number in view["runs"]]
+    before = np.mean([run.baseline.scores.exact.mean() for run in chosen])
+    changes = [
+        100 * (np.mean([run.cells[cell].scores.exact.mean() for run in chosen]) - before)
+        if all(cell in run.cells for run in chosen)
+        else None
+        for cell in wanted
+    ]
+    return {"baseline": 100 * before, "changes": changes}
+
+
+def _as_stored(run, wanted, known, ids):
+    """The answers of a run: for each question that of the baseline, for each cell what it changed.
 
     Args:
-        baseline: Answers.
-        cells: dict Cell -> Answers.
-        lists_of: function of a Cell giving its n-best lists or None.
+        run: predictions.Run.
+        wanted: the page's cells.
+        known: changes.Texts.
         ids: question ids.
-
-    Returns:
-        (dict Cell -> {"questions": distances from one changed question to the next, "answers":
-        indices into the variants of the question, "lost": thousandths or None, "hasLists": bool},
-        variants, number of right variants).
     """
-    variants = _Variants(len(ids))
-    changed = {}
-    for cell, answers in cells.items():
-        pairs = zip(baseline.texts, answers.texts)
-        changed[cell] = [i for i, (before, after) in enumerate(pairs) if before != after]
-        for i in changed[cell]:
-            variants.add(i, answers.texts[i], answers.scores.exact[i])
-    texts, num_right = variants.as_lists()
-    places = [{text: place for place, text in enumerate(known)} for known in texts]
+    baseline, lists_of = run.baseline, functools.partial(_nbest_of_cell, run)
     own = lists_of(BASELINE)
-    stored = {}
-    for cell in cells:
-        where, after = changed[cell], cells[cell].texts
-        entry = stored[cell] = {
-            "questions": np.diff(where, prepend=0).tolist() if where else [],
-            "answers": [places[i][after[i]] for i in where],
-            "lost": None,
-            "hasLists": False,
-        }
+    stored = []
+    for cell in wanted:
+        if cell not in run.cells:
+            stored.append(None)
+            continue
+        where, entry = changes_of(baseline, run.cells[cell], known.places)
+        entry.update(lost=None, hasLists=False)
         if own is not None:
-            lists = lists_of(cell)
+            lists, after = lists_of(cell), run.cells[cell].texts
             chosen = ([values[i] for i in where] for values in (ids, baseline.texts, after))
             entry["lost"] = confidence_lost(own, lists, *chosen)
             entry["hasLists"] = lists is not None
-    return stored, texts, num_right
-
-
-# Groups of questions and their maps -------------------------------------------------------------
-
-
-def groups_of(questions: List[Question]):
-    """All questions, those of each question word, and in SQuAD 2.0 those with and without answer.
-
-    Groups without a question are left out.
-    """
-    words = np.array([QUESTION_WORDS.index(question_word(q.text)) for q in questions])
-    answerable = np.array([bool(question.golds) for question in questions])
-    groups = [Group("all", np.ones(len(questions), bool), {})]
-    for index, word in enumerate(QUESTION_WORDS):
-        groups.append(Group(word, words == index, {"word": index}))
-    if not answerable.all():
-        groups.append(Group("with an answer", answerable, {"answerable": True}))
-        groups.append(Group("without an answer", ~answerable, {"answerable": False}))
-    return [group for group in groups if group.members.any()], words
-
-
-def _numbers_of(group, baseline, cells, grids, clusters):
-    """The numbers of a group: for each cell ``[broken, mended, low, high, p, p_holm]``, or None.
-
-    Args:
-        group: Group.
-        baseline: Answers.
-        cells: dict Cell -> Answers, of the cells that were decoded.
-        grids: list of Grid; p values are corrected over the cells of each.
-        clusters: Clusters of all questions.
-    """
-    before, members = baseline.scores.exact[group.members], clusters.among(group.members)
-    numbers = []
-    for grid in grids:
-        every_cell = list(_cells_in(grid))
-        decoded = [cell for cell in every_cell if cell in cells]
-        differences = [cells[cell].scores.exact[group.members] - before for cell in decoded]
-        changes = [change(difference[np.newaxis], members) for difference in differences]
-        corrected = holm([found.p_value for found in changes])
-        rows = {
-            cell: _numbers(*row) for cell, *row in zip(decoded, differences, changes, corrected)
-        }
-        numbers += [rows.get(cell) for cell in every_cell]
-    return numbers
-
-
-def _numbers(difference, found, corrected):
-    counts = [int((difference < 0).sum()), int((difference > 0).sum())]
-    others = [found.low, found.high, found.p_value, corrected]
-    return [*counts, *(float("%.4g" % number) for number in others)]
-
-
-def _cells_in(grid):
-    """The cells of a Grid in the page's order: the first layer first."""
-    return (cell for row in reversed(grid.cells) for cell in row if cell is not None)
-
-
-def _as_drawn(grid, places):
-    """A Grid for the page, with numbers of cells for cells; ``places`` tells them."""
-    drawn = grid._asdict()
-    drawn["cells"] = [[cell and places[cell] for cell in row] for row in grid.cells]
-    return drawn
-
-
-# All of it --------------------------------------------------------------------------------------
-
-
-def gather(folder, data_file, baseline_file=None, title=None, data_set=None):
-    """Everything that the page shows, as values that go into JSON.
-
-    Args:
-        folder: the prediction folder.
-        data_file: the questions, with their gold answers.
-        baseline_file: the baseline's predictions, if they are not in the folder.
-        title: the page's heading; by default made of the data file's name.
-        data_set: whose metric counts, a name of data_sets; by default told from the file.
-
-    Raises:
-        UserError: a file is missing or is not what it should be.
-    """
-    folder = Folder(folder)
-    baseline_file = _baseline_file(folder, baseline_file)
-    development = data_sets.development_set(data_file, data_set, sample=sample_of([folder]))
-    passages, questions = as_shown(development.questions)
-    baseline = read_answers(baseline_file, development, "baseline file")
-    grids = grids_of(folder)
-    wanted = [cell for grid in grids for cell in _cells_in(grid)]
-    present = [cell for cell in wanted if cell in folder.cells]
-    cells = {cell: read_answers(folder.file(cell), development) for cell in present}
-    lists_of = functools.partial(_nbest_of_cell, folder, baseline_file)
-    changes, variants, num_right = _changes(baseline, cells, lists_of, development.question_ids)
-    groups, words = groups_of(questions)
-    clusters = clusters_of(development, UNITS[0])
-    is_right = baseline.scores.exact.astype(int)
+        stored.append(entry)
+    places = zip(known.places, baseline.texts)
     return {
-        "title": title or "Attention zones on %s" % _stem(data_file),
-        "made": str(datetime.date.today()),
-        "sources": {
-            "predictions": folder.path,
-            "baseline": str(baseline_file),
-            "questions": str(data_file),
-            "sample": development.sample and development.sample.text,
-        },
-        "maps": [_as_drawn(grid, {c: place for place, c in enumerate(wanted)}) for grid in grids],
-        "missing": [file_name(PREDICTIONS, cell) for cell in wanted if cell not in cells],
-        "groups": [
-            {
-                **_as_counts(group, is_right),
-                "numbers": _numbers_of(group, baseline, cells, grids, clusters),
-            }
-            for group in groups
-        ],
-        "cells": [
-            {"name": name_of(cell), "zone": cell.zone, "changes": changes.get(cell)}
-            for cell in wanted
-        ],
-        "passages": passages,
-        "questions": {
-            **_as_columns(questions),
-            "id": development.question_ids,
-            "word": words.tolist(),
-            "baseline": baseline.texts,
-            "right": is_right.tolist(),
-            "variants": variants,
-            "rightVariants": num_right,
-        },
+        "baseline": [of_text[text] for of_text, text in places],
+        "cells": stored,
     }
 
 
-def _as_counts(group, is_right):
-    """A group of questions: its name, its rule, and how many the baseline answers rightly."""
-    return {
-        "label": group.label,
-        "size": int(group.members.sum()),
-        "right": int(is_right[group.members].sum()),
-        "rule": group.rule,
-    }
-
-
-def _as_columns(questions):
-    """What the questions are, field by field; a passage is counted from the question before."""
-    return {
-        "text": [question.text for question in questions],
-        "passage": np.diff([question.passage for question in questions], prepend=0).tolist(),
-        "golds": [[list(gold) for gold in question.golds] for question in questions],
-    }
-
-
-def _nbest_of_cell(folder, baseline_file, cell):
+def _nbest_of_cell(run, cell):
     """The n-best lists of a cell, or None; the baseline's stand beside its predictions."""
     if cell == BASELINE:
-        home = files.directory_of(baseline_file)
+        home = files.directory_of(run.baseline_file)
         return _nbest_lists(files.join(home, file_name(NBEST, BASELINE)), is_large=False)
-    return _nbest_lists(folder.file(cell, NBEST), is_large=True)
+    return _nbest_lists(run.folder.file(cell, NBEST), is_large=True)
 
 
 def _nbest_lists(path, is_large):
@@ -333,6 +261,16 @@ def _nbest_lists(path, is_large):
     return read_nbest(path)
 
 
-def _stem(path):
-    """``squad/dev-v1.1.json`` -> ``dev-v1.1``."""
-    return os.path.splitext(os.path.basename(str(path)))[0]
+# Maps -------------------------------------------------------------------------------------------
+
+
+def _cells_in(grid):
+    """The cells of a Grid in the page's order: the first layer first."""
+    return (cell for row in reversed(grid.cells) for cell in row if cell is not None)
+
+
+def _as_drawn(grid, wanted) -> dict:
+    """A Grid for the page, with places among all the cells for cells."""
+    drawn, places = grid._asdict(), {cell: place for place, cell in enumerate(wanted)}
+    drawn["cells"] = [[cell and places[cell] for cell in row] for row in grid.cells]
+    return drawn

@@ -15,11 +15,23 @@ from markupsafe import Markup
 
 from common import files
 from maps import figure
-from maps.report.questions import OTHER_WORD, QUESTION_WORDS
+from maps.report.questions import QUESTION_WORDS
 from zones.masks import effects
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
-_SCRIPTS = ("data.js", "map.js", "passage.js", "details.js", "main.js")
+# In the order in which they need each other.
+_SCRIPTS = (
+    "statistics.js",
+    "data.js",
+    "address.js",
+    "filters.js",
+    "map.js",
+    "passage.js",
+    "questions.js",
+    "details.js",
+    "csv.js",
+    "main.js",
+)
 
 # Colours are style classes, one for each tenth of a point, since the policy allows no inline style
 # and the map is to be seen where scripts are left out, as in mail.
@@ -52,12 +64,19 @@ def render(contents):
         data=Markup(_json_in_html(_with_colours(contents))),
         maps=_maps(contents),
         readings=effects(),
-        words=[word for word in QUESTION_WORDS if word != OTHER_WORD],
+        words=_counted_words(contents["questions"]["word"]),
+        unanswerable=sum(not golds for golds in contents["questions"]["golds"]),
         bar=["v%d" % step for step in range(0, len(_colours()), 2)],
         ticks=[signed(value, 0) for value in range(int(_LOWEST), int(_HIGHEST) + 1, 2)],
     )
     # A lone half of a surrogate pair, which JSON may hold and UTF-8 may not, stays JSON's escape.
     return text.encode("utf-8", "backslashreplace")
+
+
+def _counted_words(numbers):
+    """(index, question word, how many questions have it), of those that some question has."""
+    counted = enumerate(QUESTION_WORDS)
+    return [(n, word, numbers.count(n)) for n, word in counted if n in numbers]
 
 
 _LOWEST, _HIGHEST = figure.LOWEST, figure.HIGHEST
@@ -102,15 +121,15 @@ def _colours():
 
 def _with_colours(contents):
     colours = {"lowest": _LOWEST, "highest": _HIGHEST, "perPoint": _COLOURS_PER_POINT}
-    return {**contents, "colours": colours, "readings": effects()}
+    return {**contents, "colours": colours, "readings": effects(), "words": QUESTION_WORDS}
 
 
 def _maps(contents):
     """The maps of all questions, for the template: like ``maps``, with squares for cells."""
-    everyone = contents["groups"][0]
+    changes = contents["first"]["changes"]
 
     def square(cell):
-        return None if cell is None else _square(cell, everyone["numbers"][cell], everyone["size"])
+        return None if cell is None else _square(cell, changes[cell])
 
     return [
         {**drawn, "squares": [list(map(square, row)) for row in drawn["cells"]]}
@@ -118,11 +137,9 @@ def _maps(contents):
     ]
 
 
-def _square(cell, numbers, size):
-    if numbers is None:
+def _square(cell, change):
+    if change is None:
         return {"cell": cell, "colour": "none", "text": ""}
-    broken, mended = numbers[:2]
-    change = 100.0 * (mended - broken) / size
     step = round((min(_HIGHEST, max(_LOWEST, change)) - _LOWEST) * _COLOURS_PER_POINT)
     return {"cell": cell, "colour": "v%d" % step, "text": signed(change)}
 

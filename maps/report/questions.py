@@ -3,6 +3,10 @@
 import re
 from typing import Dict, List, NamedTuple, Tuple
 
+import numpy as np
+
+import tokenization
+
 # English forms, and Chinese ones as in CMRC 2018. A longer form stands before one that it begins
 # with: "how many" is not a "how". The pattern finds the leftmost of all in a question.
 _WORD_FORMS = {
@@ -20,6 +24,11 @@ QUESTION_WORDS = tuple(_WORD_FORMS) + (OTHER_WORD,)
 _WORD = re.compile(
     "|".join(r"(\b(?:%s)\b|%s)" % forms for forms in _WORD_FORMS.values()), re.IGNORECASE
 )
+
+# Lengths are in words; a Chinese character counts as one.
+_COUNTED = re.compile("[{0}]|[^\\s{0}]+".format(tokenization.CJK))
+# The page filters by this many lengths.
+_RANGES = 4
 
 
 class Gold(NamedTuple):
@@ -54,7 +63,7 @@ def question_word(text):
 
 
 def as_shown(questions) -> Tuple[List[str], List[Question]]:
-    """The passages and the questions of a data set, in the order of its file.
+    """The passages of a data set, each once, and its questions, in the order of the file.
 
     Args:
         questions: list of squad.format.Question.
@@ -62,22 +71,17 @@ def as_shown(questions) -> Tuple[List[str], List[Question]]:
     Raises:
         UserError: a question or its passage has no text (says where).
     """
-    passages: List[str] = []
-    numbers: Dict[int, int] = {}
+    numbers: Dict[str, int] = {}
     shown = []
     for question in questions:
         passage = question.passage
-        if passage.number not in numbers:
-            # Each row of a table repeats its passage.
-            if not passages or passages[-1] != passage.text:
-                passages.append(passage.text)
-            numbers[passage.number] = len(passages) - 1
+        # Each row of a table repeats its passage.
+        place = numbers.setdefault(passage.text, len(numbers))
         golds: Dict[str, Gold] = {}
         for answer in (given.trimmed() for given in question.answers()):
             golds.setdefault(answer.text, Gold(answer.text, _place(answer, passage.text)))
-        place = numbers[passage.number]
         shown.append(Question(question.question_id, question.text, place, tuple(golds.values())))
-    return passages, shown
+    return list(numbers), shown
 
 
 def _place(answer, passage):
@@ -86,3 +90,54 @@ def _place(answer, passage):
         return -1
     # A character beyond U+FFFF, such as an emoji, is two units.
     return len(passage[:start].encode("utf-16-le", "surrogatepass")) // 2
+
+
+# Lengths ----------------------------------------------------------------------------------------
+
+
+def length(text):
+    """How long a text is: ``"in 2010"`` -> 2; ``"在2010年"`` -> 3."""
+    return len(_COUNTED.findall(text))
+
+
+def _answer_length(question):
+    """The length of the shortest gold answer; 0 if there is none."""
+    return min((length(gold.text) for gold in question.golds), default=0)
+
+
+def ranges_of(passages, questions):
+    """The lengths that the page filters by: "answer" and "passage" -> [[shortest, longest], ...].
+
+    Each holds about as many questions; an answer of many questions' length is one by itself.
+    """
+    lengths = list(map(length, passages))
+    answers = [_answer_length(question) for question in questions if question.golds]
+    return {
+        "answer": _ranges(answers),
+        "passage": _ranges([lengths[question.passage] for question in questions]),
+    }
+
+
+def _ranges(lengths) -> List[List[int]]:
+    found: List[List[int]] = []
+    lengths = sorted(lengths)
+    for part in range(_RANGES):
+        left = [n for n in lengths if not found or n > found[-1][1]]
+        if not left:
+            break
+        last = left[(len(left) - 1) // (_RANGES - part)]
+        found.append([left[0], left[-1] if part == _RANGES - 1 else last])
+    return found
+
+
+def as_columns(passages, questions):
+    """What the questions are, field by field; a passage is counted from the question before."""
+    lengths = list(map(length, passages))
+    return {
+        "text": [question.text for question in questions],
+        "passage": np.diff([question.passage for question in questions], prepend=0).tolist(),
+        "golds": [[list(gold) for gold in question.golds] for question in questions],
+        "word": [QUESTION_WORDS.index(question_word(question.text)) for question in questions],
+        "answerLength": list(map(_answer_length, questions)),
+        "passageLength": [lengths[question.passage] for question in questions],
+    }

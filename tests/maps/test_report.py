@@ -11,9 +11,19 @@ import sys
 
 import pytest
 
+import get_results
 import report
+from common.sample import Sample, write_sample
 from maps.figure import colour_of
-from maps.report.questions import QUESTION_WORDS, as_shown, question_word
+from maps.report.questions import (
+    QUESTION_WORDS,
+    Gold,
+    Question,
+    as_shown,
+    length,
+    question_word,
+    ranges_of,
+)
 from spans import data_sets
 from tests.support.refusals import refusal
 from tests.support.report_files import CELLS, NUM_LAYERS, Folder
@@ -60,13 +70,13 @@ def written(folder, *more):
     return Page((folder.root / "report.html").read_text(encoding="utf-8"))
 
 
-def changed_in(data, place):
+def changed_in(data, place, run=0):
     """The changed answers of a cell, as the page unpacks them: id -> (answer, thousandths)."""
-    cell, questions = data["cells"][place]["changes"], data["questions"]
+    cell, questions = data["runs"][run]["cells"][place], data["questions"]
     indices = itertools.accumulate(cell["questions"])
     lost = cell["lost"] or itertools.repeat(None)
     return {
-        questions["id"][index]: (questions["variants"][index][answer], confidence)
+        questions["id"][index]: (questions["answers"][index][answer], confidence)
         for index, answer, confidence in zip(indices, cell["answers"], lost)
     }
 
@@ -74,27 +84,40 @@ def changed_in(data, place):
 # The numbers ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version_2", [False, True])
-def test_maps_of_all_groups(tmp_path, version_2):
-    folder = Folder(tmp_path, version_2=version_2)
-    data = written(folder).data
-    members = {word: [k for k in folder.ids if folder.words[k] == word] for word in QUESTION_WORDS}
-    members["all"] = folder.ids
-    members["with an answer"] = [key for key in folder.ids if folder.gold[key]]
-    members["without an answer"] = [key for key in folder.ids if not folder.gold[key]]
-    labels = [group["label"] for group in data["groups"]]
-    wanted = ["all", "who", "when", "where", "how many", "what", "other"]
-    assert labels == wanted + (["with an answer", "without an answer"] if version_2 else [])
-    for group in data["groups"]:
-        keys = members[group["label"]]
-        assert group["size"] == len(keys) > 0
-        assert group["right"] == sum(folder.is_right(BASELINE, key) for key in keys)
-        for cell, (broken, mended, low, high, p, corrected) in zip(CELLS, group["numbers"]):
-            assert broken == len(folder.broken(cell, keys))
-            assert mended == len(folder.mended(cell, keys))
-            assert low <= folder.change(cell, keys) + 0.01
-            assert folder.change(cell, keys) <= high + 0.01
-            assert (p, corrected) == pytest.approx(folder.p_values(keys)[cell], rel=1e-3)
+def test_what_filters_ask_of_questions(tmp_path):
+    folder = Folder(tmp_path, version_2=True)
+    questions = written(folder).data["questions"]
+    assert questions["id"] == folder.ids
+    assert [QUESTION_WORDS[n] for n in questions["word"]] == [folder.words[k] for k in folder.ids]
+    assert [bool(golds) for golds in questions["golds"]] == [
+        bool(folder.gold[key]) for key in folder.ids
+    ]
+    assert questions["answerLength"] == [int(bool(folder.gold[key])) for key in folder.ids]
+    assert set(questions["passageLength"]) == {12}
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [("", 0), ("in 2010", 2), ("  a\tb\nc ", 3), ("\u57282010\u5e74", 3), ("\u4e2d\u6587 B", 3)],
+)
+def test_lengths(text, words):
+    assert length(text) == words
+
+
+@pytest.mark.parametrize(
+    "lengths, ranges",
+    [
+        ([1, 1, 1, 1], [[1, 1]]),
+        ([1, 2, 3, 4], [[1, 1], [2, 2], [3, 3], [4, 4]]),
+        ([1] * 5 + [2, 3, 4, 9], [[1, 1], [2, 3], [4, 4], [9, 9]]),
+        (list(range(1, 101)), [[1, 25], [26, 50], [51, 75], [76, 100]]),
+        ([], []),
+    ],
+)
+def test_ranges_of_lengths(lengths, ranges):
+    gold = [Gold(" ".join("x" * n), -1) for n in lengths]
+    questions = [Question("id", "?", 0, (one,)) for one in gold]
+    assert ranges_of([""], questions)["answer"] == ranges
 
 
 def test_only_changed_answers_are_kept(folder):
@@ -105,11 +128,14 @@ def test_only_changed_answers_are_kept(folder):
             key: (texts[key], None) for key in folder.ids if texts[key] != before[key]
         }
     for index, key in enumerate(folder.ids):
-        variants = data["questions"]["variants"][index]
-        right = data["questions"]["rightVariants"][index]
-        assert [text == folder.gold[key] for text in variants] == [
-            place < right for place in range(len(variants))
+        answers = data["questions"]["answers"][index]
+        right = data["questions"]["numRight"][index]
+        assert [text == folder.gold[key] for text in answers] == [
+            place < right for place in range(len(answers))
         ]
+        assert answers[data["runs"][0]["baseline"][index]] == folder.texts[BASELINE][key]
+        wanted = [10000 * (text == folder.gold[key]) for text in answers]
+        assert data["questions"]["f1"][index] == wanted
 
 
 def test_confidence_with_and_without_lists_of_the_cell(folder):
@@ -119,7 +145,7 @@ def test_confidence_with_and_without_lists_of_the_cell(folder):
     data = written(folder).data
     before = folder.texts[BASELINE]
     for cell in (with_lists, without):
-        assert data["cells"][CELLS.index(cell)]["changes"]["hasLists"] == (cell == with_lists)
+        assert data["runs"][0]["cells"][CELLS.index(cell)]["hasLists"] == (cell == with_lists)
         for key, (text, lost) in changed_in(data, CELLS.index(cell)).items():
             left = masked[key].get(before[key], 0) if cell == with_lists else own[key].get(text, 0)
             assert lost == round(1000 * (own[key][before[key]] - left))
@@ -132,8 +158,8 @@ def test_lists_are_looked_for_beside_the_baseline(folder):
     for kind in (PREDICTIONS, NBEST):
         (folder.predictions / file_name(kind, BASELINE)).rename(model / file_name(kind, BASELINE))
     data = written(folder, "--baseline", str(model / "predictions.json")).data
-    assert data["sources"]["baseline"] == str(model / "predictions.json")
-    assert data["cells"][-1]["changes"]["lost"]
+    assert str(model / "predictions.json") in dict(data["origin"])["Predictions"]
+    assert data["runs"][0]["cells"][-1]["lost"]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +230,111 @@ def test_cmrc_2018_in_its_own_form(folder):
     # The form has no offsets; and these answers are single words, in which the metrics agree.
     for golds in in_squads_form["questions"]["golds"]:
         golds[0][1] = -1
+    for one in (data, in_squads_form):
+        del one["origin"]  # which has the file's checksum
     assert data == in_squads_form
+
+
+# Several runs, two readers, where it all comes from ---------------------------------------------
+
+
+def other_folder(folder, name, seed):
+    """Another prediction folder for the questions of a Folder, with answers of its own."""
+    parent = folder.root / name
+    parent.mkdir()
+    other = Folder(parent, seed=seed)
+    other.gold, other.ids, other.words = folder.gold, folder.ids, folder.words
+    for cell, texts in other.texts.items():
+        other.texts[cell] = {key: texts[key] for key in folder.ids}
+    other.write()
+    return other
+
+
+def test_several_runs_and_another_reader(folder):
+    second = other_folder(folder, "second", 1)
+    third = other_folder(folder, "third", 2)
+    (third.predictions / file_name(PREDICTIONS, CELLS[0])).unlink()
+    report.main(
+        [
+            str(folder.predictions),
+            str(second.predictions),
+            str(folder.data_file),
+            "--beside",
+            str(third.predictions),
+            "--name=A",
+            "--name=B",
+            str(folder.root / "report.html"),
+        ]
+    )
+    parsed = Page((folder.root / "report.html").read_text(encoding="utf-8"))
+    data = parsed.data
+    assert data["title"] == "Attention zones: A and B on dev"
+    names = [view["name"] for view in data["views"]]
+    paths = [str(folder.predictions), str(second.predictions)]
+    assert names == ["A, mean of 2 runs", *paths, "B"]
+    assert [view["runs"] for view in data["views"]] == [[0, 1], [0], [1], [2]]
+    assert data["beside"] == 3
+    for number, one in enumerate((folder, second, third)):
+        for place, cell in enumerate(CELLS):
+            if (one, cell) == (third, CELLS[0]):
+                assert data["runs"][number]["cells"][place] is None
+                continue
+            texts, before = one.texts[cell], one.texts[BASELINE]
+            assert changed_in(data, place, number) == {
+                key: (texts[key], None) for key in one.ids if texts[key] != before[key]
+            }
+    mean = [(folder.change(c, folder.ids) + second.change(c, folder.ids)) / 2 for c in CELLS]
+    assert data["first"]["changes"] == pytest.approx(mean)
+
+
+def test_the_title_names_reader_and_data(folder):
+    assert written(folder).data["title"] == "Attention zones: %s on dev" % folder.predictions
+    assert written(folder, "--name", "BERT").data["title"] == "Attention zones: BERT on dev"
+    note = {"origin": "converted", "source": "hub/bert-large-squad/", "flags": {"do_lower_case": 1}}
+    (folder.predictions / "reader.json").write_text(json.dumps(note))
+    data = written(folder).data
+    assert data["title"] == "Attention zones: bert-large-squad on dev"
+    assert "reader converted from hub/bert-large-squad/" in dict(data["origin"])["Predictions"]
+    assert "flags: do_lower_case=1" in dict(data["origin"])["Predictions"]
+
+
+def test_where_it_comes_from(folder):
+    data = written(folder).data
+    lines = dict(data["origin"])
+    digest = hashlib.sha256(folder.data_file.read_bytes()).hexdigest()[:16]
+    assert lines["Questions"] == "%s (SHA-256 %s)" % (folder.data_file, digest)
+    assert lines["Report"] == "report.py " + " ".join(folder.argv())
+    assert "numpy" in lines["Versions"]
+    assert "Tables" not in lines and data["sample"] is None
+    baseline = str(folder.predictions / "predictions.json")
+    results = str(folder.root / "results.csv")
+    given = ["--data-file", str(folder.data_file), "--baseline", baseline]
+    get_results.main([str(folder.predictions), results, *given])
+    facts = json.loads((folder.root / "results.json").read_text())
+    assert dict(written(folder).data["origin"])["Tables"] == "%s; %s" % (
+        facts["command"],
+        facts["test"],
+    )
+    # What is noted of other predictions or other questions says nothing of these.
+    for change in ({"runs": [{"name": "other"}]}, {"data": {"sha256": "0"}}, {"runs": 3}):
+        (folder.root / "results.json").write_text(json.dumps({**facts, **change}))
+        assert "Tables" not in dict(written(folder).data["origin"])
+
+
+def test_a_sample_is_said_to_be_one(folder):
+    """The page holds the sample's questions only, and says what they are."""
+    sample = Sample(20, len(folder.ids), 1)
+    keys = [folder.ids[place] for place in sample.chosen()]
+    for cell, texts in folder.texts.items():
+        path = folder.predictions / file_name(PREDICTIONS, cell)
+        path.write_text(json.dumps({key: texts[key] for key in keys}))
+    write_sample(str(folder.predictions), sample)
+    parsed = written(folder)
+    assert parsed.data["sample"] == sample.text == "a random sample: 20 of 70 questions"
+    assert "The questions are a random sample: 20 of 70 questions." in parsed.text
+    assert parsed.data["questions"]["id"] == keys
+    wanted = [folder.change(cell, keys) for cell in CELLS]
+    assert parsed.data["first"]["changes"] == pytest.approx(wanted)
 
 
 # The file ---------------------------------------------------------------------------------------
@@ -241,7 +371,7 @@ def test_hostile_text_stays_in_its_json(folder):
     parsed = written(folder, "--title", "<b>&amp;")
     assert len(parsed.tags) == number_of_tags
     assert parsed.data["passages"][0] == parsed.data["questions"]["text"][0] == HOSTILE
-    assert parsed.data["questions"]["baseline"][0] == HOSTILE
+    assert parsed.data["questions"]["answers"][0] == [HOSTILE]
     assert parsed.data["title"] == "<b>&amp;"
     assert "<title>&lt;b&gt;&amp;amp;</title>" in parsed.text
 
@@ -269,14 +399,15 @@ def test_missing_cells_are_named(folder, capsys):
     for cell in missing:
         (folder.predictions / file_name(PREDICTIONS, cell)).unlink()
     parsed = written(folder)
-    names = [file_name(PREDICTIONS, cell) for cell in missing]
     out = capsys.readouterr().out
-    assert parsed.data["missing"] == names
-    assert "empty in it, for lack of a file: " + ", ".join(names) in out
+    (lack,) = parsed.data["missing"]
+    assert "2 of 15 squares are empty in it: %s" % lack["what"] in out
+    assert "q2 in layer 1 and p2 in layer 3 are missing" in lack["what"]
+    assert lack["what"].endswith("bash decode_squad.sh q2 p2")
     for place, cell in enumerate(CELLS):
         gone = cell in missing
-        assert (parsed.data["cells"][place]["changes"] is None) == gone
-        assert (parsed.data["groups"][0]["numbers"][place] is None) == gone
+        assert (parsed.data["runs"][0]["cells"][place] is None) == gone
+        assert (parsed.data["first"]["changes"][place] is None) == gone
     assert re.search(r'data-cell="1"\s+class="square none"><', parsed.text)
 
 
@@ -374,6 +505,11 @@ def test_swapped_arguments_are_recognised(folder, capsys):
 def test_a_title_in_bytes_that_are_no_text(folder):
     assert report.main([*map(str, folder.argv()), "--title", "caf\udce9"]) is None
     assert "caf?" in (folder.root / "report.html").read_text("utf-8")
+
+
+def test_refuses_more_names_than_readers(folder, capsys):
+    line = refused(capsys, folder, "--name=A", "--name=B")
+    assert "--name: 2 names for 1 reader;" in line
 
 
 def test_refuses_a_report_that_is_no_page(folder, capsys):

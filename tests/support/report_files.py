@@ -130,3 +130,10 @@ class Folder:
         after = sum(self.is_right(cell, key) for key in keys)
         before = sum(self.is_right(BASELINE, key) for key in keys)
         return 100 * (after - before) / len(keys)
+
+    def f1(self, cell, key):
+        """The F1 of an answer, of which the gold one is a single word."""
+        words, gold = self.texts[cell][key].split(), self.gold[key]
+        if not words or not gold:
+            return float(words == gold.split())
+        return 2 / (len(words) + 1) if gold in words else 0.0

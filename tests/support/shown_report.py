@@ -1,5 +1,7 @@
 """A report in a browser, seen as its reader sees it."""
 
+import urllib.parse
+
 import report
 from tests.support import browser
 from tests.support.report_files import CELLS
@@ -40,6 +42,35 @@ class Shown:
     def find(self, selector):
         return self.session.find_element("css selector", selector)
 
+    def hash(self):
+        """The address behind the file's name, as a dict."""
+        return dict(urllib.parse.parse_qsl(self.js("location.hash")[1:]))
+
+    def go(self, fragment):
+        """Opens the page anew at an address."""
+        self.session.get("about:blank")
+        self.session.get(self.address + fragment)
+
+    def choose(self, selector, value):
+        """Chooses an option of a select."""
+        self.find("%s option[value='%s']" % (selector, value)).click()
+
+    def search(self, text):
+        """Types into the search field, and waits until that is shown."""
+        field = self.find("#search")
+        field.clear()
+        field.send_keys(text)
+        self.js("new Promise(done => setTimeout(done, 400))")
+
+    def panel_numbers(self, view=0):
+        """The numbers of the cell: row -> (of exact match, of F1)."""
+        rows = self.js(
+            "Array.from(document.querySelectorAll('table.numbers')[arguments[0]].rows, r => "
+            "Array.from(r.cells, c => c.textContent))",
+            view,
+        )
+        return {name: tuple(values) for name, *values in rows}
+
     def square(self, cell):
         return self.find('[data-cell="%d"]' % CELLS.index(cell))
 
@@ -51,11 +82,13 @@ class Shown:
         )
         choice.find_element("css selector", "input").click()
 
-    def squares(self):
+    def squares(self, panel=0):
         """Cell -> (number shown, whether it has a dot, its label for screen readers)."""
         rows = self.js(
-            "Array.from(document.querySelectorAll('.square'), e => [Number(e.dataset.cell), "
-            "e.textContent, e.classList.contains('unsure'), e.getAttribute('aria-label')])"
+            "Array.from(document.querySelectorAll('.panel')[arguments[0]].querySelectorAll("
+            "'.grid:not([hidden]) .square'), e => [Number(e.dataset.cell), "
+            "e.textContent, e.classList.contains('unsure'), e.getAttribute('aria-label')])",
+            panel,
         )
         return {CELLS[place]: (number(text), *more) for place, text, *more in rows}
 
