@@ -104,7 +104,7 @@ def of_table(table_path, table, ending=""):
 
 def own_zones(table_path):
     """The definitions of the user's own zones in a table, as masks.define_own takes them."""
-    zones = _read(path_of(table_path)).get("zones", {})
+    zones = read(path_of(table_path)).get("zones", {})
     return own.checked(zones, "results file: " + path_of(table_path))
 
 
