@@ -89,7 +89,7 @@ def load_times(path):
             "squares[0].click(); document.body.offsetHeight; return performance.now() - before;"
         )
         filtered = session.execute_script(
-            "const before = performance.now(); document.getElementById('group3').click();"
+            "const before = performance.now(); document.getElementById('word3').click();"
             "document.body.offsetHeight; return performance.now() - before;"
         )
     return shown, clicked, filtered
