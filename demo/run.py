@@ -140,7 +140,12 @@ def protocol(settings, directory):
         ("Draw the map", [[*draw, path("heatmap.pdf")], [*draw, path("heatmap.png")]]),
         (
             "Write the report",
-            [["report.py", path("prediction"), path("dev.json"), path("report.html")]],
+            [
+                [
+                    *("report.py", path("prediction"), path("dev.json"), path("report.html")),
+                    *("--name", "tiny BERT"),
+                ]
+            ],
         ),
     ]
 
