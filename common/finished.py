@@ -49,7 +49,7 @@ class FinishedFiles:
         record = dict(more, run=self._run, sha256=_sha256(content))
         if zones:
             record["zones"] = zones
-        files.write_json(_path(self._directory, name), record)
+        files.write_json(_path(self._directory, name), record, "--prediction_dir")
 
     def of_other_runs(self, names):
         """Files there that another run wrote, but for ``names``, which this one writes."""
@@ -91,7 +91,9 @@ def describe(directory, run, facts, command):
     if command not in commands:
         files.make_directory(files.join(directory, FOLDER, _RUNS))
         path = files.join(directory, FOLDER, _RUNS, run + ".json")
-        files.write_json(path, {**facts, "commands": [*commands, command]}, indent=1)
+        files.write_json(
+            path, {**facts, "commands": [*commands, command]}, "--prediction_dir", indent=1
+        )
 
 
 def description(directory, run):

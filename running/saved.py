@@ -137,7 +137,7 @@ class UnfinishedRun:
             # A file that was finished has been deleted since: begin again.
             self.remove()
             files.make_directory(self.folder)
-        files.write_json(path, cells)
+        files.write_json(path, cells, "--prediction_dir")
         return list(cells)
 
     def _find_saved(self):

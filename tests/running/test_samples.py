@@ -173,7 +173,8 @@ def test_everything_scores_the_sample_without_being_told(
     run(visualize_att_zone, table, sampled, tmp_path / "r.svg")
     assert "random sample: 12 of 24 questions; 95 % intervals" in (tmp_path / "r.svg").read_text()
     run(report, sampled, small_files.data, tmp_path / "r.html")
-    assert "random sample: 12 of 24 questions)" in (tmp_path / "r.html").read_text()
+    page = (tmp_path / "r.html").read_text()
+    assert "The questions are a random sample: 12 of 24 questions." in page
     assert "12 questions of" in run(compare_results, sampled, whole, *data)
     said = run(eval_squad, small_files.data, sampled / "predictions.json")
     assert '"total": 12' in said and "exact: " in said and "95 % interval" in said
