@@ -137,6 +137,7 @@ def test_tables_figures_and_report_take_them(decoded, small_files, tmp_path, cap
     page = tmp_path / "report.html"
     assert run(report.main, folder, small_files.data, page) == 0
     assert "Any cannot read sep, end." in page.read_text()
+    assert "SEP masked in layer 1, head 2" in page.read_text()
 
 
 def test_a_folder_of_own_zones_only_gives_a_map(small_files, small_model, tmp_path, capsys):
