@@ -4,7 +4,6 @@ import common.environment  # noqa: F401
 
 from common import quiet  # isort: split
 
-import json
 import types
 from typing import Any, NamedTuple
 
@@ -20,10 +19,10 @@ from running import checkpoints, decoding, reader_folder
 from running.asked import cells_asked, zones_named
 from running.flags import parse
 from spans import data_sets
-from spans.answers import AnswerPicker, Candidates
+from spans.answers import Candidates
 from spans.windows import make_windows
 from zones.cells import BASELINE, Cell, cells_of
-from zones.masks import OFFERED_ZONES, ZONES, own_zones
+from zones.masks import OFFERED_ZONES, ZONES
 
 _DESCRIPTION = """\
 Asks a reader one question about one passage.
@@ -198,21 +197,9 @@ def _prepare(options):
 
 def _read(asked, cells):
     """Reads the question with each of the cells masked: cell -> _Answer."""
-    flags, data_set = asked.flags, data_sets.named(asked.flags.dataset)
-    sequences = flags.predict_batch_size
-    reading = decoding.Reading(
-        config=asked.config,
-        checkpoint=asked.checkpoint,
-        cells=tuple(cells),
-        max_seq_length=flags.max_seq_length,
-        limits_spans=data_set.limits_spans,
-        score_padding=flags.score_padding,
-        n_best=min(flags.n_best_size, flags.max_seq_length),
-        batch_size=decoding.windows_at_once(cells, sequences),
-        variants_at_once=sequences,
-        mixed_precision=False,
-        own_zones=json.dumps(own_zones()),
-    )
+    flags = asked.flags
+    at_once = decoding.windows_at_once(cells, flags.predict_batch_size)
+    reading = decoding.reading_of(flags, asked.config, asked.checkpoint, cells, at_once)
     parts = {}
     with progress(None, "reading", len(asked.windows), unit="window") as bar:
         for first, end, results in decoding.decode_here(reading, asked.windows):
@@ -223,15 +210,7 @@ def _read(asked, cells):
         np.concatenate([parts[first][name] for first in sorted(parts)])
         for name in Candidates._fields
     ]
-    picker = AnswerPicker(
-        [asked.example],
-        asked.windows,
-        flags.n_best_size,
-        flags.max_answer_length,
-        flags.version_2_with_negative,
-        flags.null_score_diff_threshold,
-        data_set.joins_words,
-    )
+    picker = decoding.picker_of(flags, [asked.example], asked.windows)
     answers = {}
     for number, cell in enumerate(cells):
         picked = picker.pick(Candidates(*(field[:, number] for field in fields)))

@@ -112,7 +112,6 @@ class LayerNorm:
     def __call__(self, x):
         centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
-        # Multiplied in this order so that TensorFlow 2 can compute it all in one kernel.
         scale = tf.rsqrt(variance + self.epsilon) * self.gamma
         return centred * scale + self.beta
 

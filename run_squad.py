@@ -136,7 +136,13 @@ def run(settings, tokenizer, do_train, do_decode, command):
         # A mistake in it should show now, not after hours of training.
         decoding.read_examples(settings)
     if do_train and do_decode and settings.tpu is None:
-        loop.apart(training.train, settings, tokenizer, verbose=settings.verbose_logging)
+        loop.apart(
+            training.train,
+            settings,
+            tokenizer,
+            killed=training.KILLED,
+            verbose=settings.verbose_logging,
+        )
     elif do_train:
         training.train(settings, tokenizer)
     if settings.tpu is None:

@@ -121,22 +121,19 @@ def matmul_rate(cores):
     return [float(rate) for rate in printed.split()]
 
 
-def peer_rows(arguments, cores, lengths, config):
-    """What benchmarks/peer.py takes for the same windows: way -> its line of JSON."""
-    rows = {}
-    for way in arguments.peer_ways.split(","):
-        command = [arguments.peer, str(ROOT / "benchmarks" / "peer.py"), "--way", way]
-        command += ["--lengths", ",".join(str(length) for length in lengths)]
-        for option, value in (
-            ("--layers", config.num_hidden_layers),
-            ("--hidden", config.hidden_size),
-            ("--heads", config.num_attention_heads),
-            ("--intermediate", config.intermediate_size),
-            ("--threads", len(cores)),
-        ):
-            command += [option, str(value)]
-        rows[way] = json.loads(timed(command, cores).printed)
-    return rows
+def peer_row(python, way, cores, lengths, config):
+    """What benchmarks/peer.py prints for windows of these lengths, a dict."""
+    command = [python, str(ROOT / "benchmarks" / "peer.py"), "--way", way]
+    command += ["--lengths", ",".join(str(length) for length in lengths)]
+    for option, value in (
+        ("--layers", config.num_hidden_layers),
+        ("--hidden", config.hidden_size),
+        ("--heads", config.num_attention_heads),
+        ("--intermediate", config.intermediate_size),
+        ("--threads", len(cores)),
+    ):
+        command += [option, str(value)]
+    return json.loads(timed(command, cores).printed)
 
 
 def needed_flops(config, arguments, data):
@@ -200,7 +197,8 @@ def measure(arguments, folder, model, data, cores, config):
     num_cells = config.num_hidden_layers * len(ZONES) + 1
     sweep_flops, single_flops, lengths = needed_flops(config, arguments, data)
     rates_before = matmul_rate(cores)
-    peers = peer_rows(arguments, cores, lengths, config) if arguments.peer else {}
+    ways = arguments.peer_ways.split(",") if arguments.peer else []
+    peers = {way: peer_row(arguments.peer, way, cores, lengths, config) for way in ways}
     whole = run("sweep", data, "--do_sweep=True")
     rates = [(before + after) / 2 for before, after in zip(rates_before, matmul_rate(cores))]
     best = max([rates[1]] + [peer["matmul"] for peer in peers.values()])

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import tensorflow.compat.v1 as tf
 
-from benchmarks.sweep import ROOT, SIZES, timed
+from benchmarks.sweep import SIZES, peer_row, timed
 from common import command_line
 from modeling import BertConfig
 from running import input as records
@@ -88,17 +88,7 @@ def ours(arguments, cores):
 def theirs(arguments, cores, lengths):
     """PyTorch's row, of benchmarks/peer.py."""
     config = BertConfig(vocab_size=VOCABULARY, **SIZES[arguments.size])
-    command = [arguments.peer, str(ROOT / "benchmarks" / "peer.py"), "--way", "train"]
-    command += ["--lengths", ",".join(str(length) for length in lengths)]
-    for option, value in (
-        ("--layers", config.num_hidden_layers),
-        ("--hidden", config.hidden_size),
-        ("--heads", config.num_attention_heads),
-        ("--intermediate", config.intermediate_size),
-        ("--threads", len(cores)),
-    ):
-        command += [option, str(value)]
-    row = json.loads(timed(command, cores).printed)
+    row = peer_row(arguments.peer, "train", cores, lengths, config)
     steps = len(lengths) / BATCH
     return {"CPU s/step": row["cpu_seconds"] / steps, "s/step": row["wall_seconds"] / steps}
 

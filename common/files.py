@@ -240,19 +240,20 @@ def _other_than_utf_8(content):
     return "not text (byte %d is 0); is it the right file, and whole?" % content.index(0)
 
 
-def read_json(path, what="file", form=""):
+def read_json(path, what="file", form="", of_pairs=None):
     """The value in a JSON file; see read_text.
 
     Args:
         path, what: as in read_bytes.
         form: what the file should look like, for those who bring JSON Lines.
+        of_pairs: makes the value of a JSON object of its (name, value) pairs; None makes a dict.
 
     Raises:
         UserError: as read_text, or the text is not JSON (the message gives line and column).
     """
     text = read_text(path, what)
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=of_pairs)
     except json.JSONDecodeError as error:
         raise UserError("%s: %s %s" % (what, path, _why_no_json(text, error, form)))
     except RecursionError:

@@ -1,7 +1,8 @@
 """Decoding a data set: baseline, one cell or the whole map, in one forward pass.
 
-It has three steps. The plan: which cells are left, under which name. The decoding itself: of every
-window and cell only the best positions leave the graph, in this process, in a cluster or on a TPU.
+It has three steps. The plan (plan.py): which cells are left, under which name. The decoding itself:
+of every window and cell only the best positions leave the graph, in this process, in a cluster or
+on a TPU.
 And the writing: answers picked from the positions, cell by cell. What is decoded is saved as the
 work goes on (saved.py), so that a run that was killed goes on where it was.
 """
@@ -9,11 +10,9 @@ work goes on (saved.py), so that a run that was killed goes on where it was.
 import collections
 import contextlib
 import functools
-import hashlib
 import json
-import platform
 import time
-from typing import Dict, NamedTuple, Tuple
+from typing import NamedTuple, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -21,125 +20,20 @@ import tqdm
 
 from common import files
 from common.configuration import BertConfig
-from common.finished import FinishedFiles, describe
+from common.finished import describe
 from common.progress import counted, progress, say
 from common.sample import Sample
 from running import checkpoints, cluster, estimator, loop, sampling, saved
 from running import input as records
 from running.estimate import Estimate, costs_of
-from running.flags import ANSWERS
+from running.plan import ATTENTION, description, name_of_run, plan, weighed_by
 from spans import data_sets, scores
 from spans.answers import AnswerPicker
 from spans.windows import make_windows
 from zones import own, sweep
-from zones.cells import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell, file_name
-from zones.masks import OFFERED_ZONES, define_own, known_zones, own_zones, sees_padding
+from zones.cells import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell
+from zones.masks import define_own, own_zones
 from zones.reader import Reader
-
-# The plan ---------------------------------------------------------------------------------------
-
-
-class Plan(NamedTuple):
-    """What is left to be decoded.
-
-    Attributes:
-        run: the run's name: whatever has it would give the same answers (see saved.fingerprint).
-        names: cell -> kind of file (PREDICTIONS and so on) -> the name of that file.
-        finished: the FinishedFiles of the directory.
-        sample: the Sample that the files are to hold.
-        held: how many of its questions, the first, each of them holds already.
-    """
-
-    run: str
-    names: Dict[Cell, Dict[str, str]]
-    finished: FinishedFiles
-    sample: Sample
-    held: int
-
-
-def plan(directory, run, cells, nbest_for_all, version_2, overwrite, sample, weighed=()):
-    """Finds out what is left; says how many are there, and what will stay of other runs.
-
-    Args:
-        directory: where prediction files go.
-        run: as in Plan.
-        cells: those asked for.
-        nbest_for_all: whether masked cells have n-best files, too.
-        version_2: whether there are null odds beside them.
-        overwrite: whether what is there is decoded again.
-        sample: the Sample that is asked for.
-        weighed: the zones of attention.csv; none, if it is not asked for.
-
-    Returns:
-        A list of Plans, one for cells of which as many questions are decoded.
-    """
-    names = {}
-    for cell in cells:
-        kinds = [PREDICTIONS]
-        if cell == BASELINE or nbest_for_all:
-            kinds += [NBEST, NULL_ODDS] if version_2 else [NBEST]
-        names[cell] = {kind: file_name(kind, cell) for kind in kinds}
-    if weighed:
-        names[BASELINE][ATTENTION] = ATTENTION
-    finished = FinishedFiles(directory, run)
-    others = finished.of_other_runs({n for of_cell in names.values() for n in of_cell.values()})
-    if others:
-        say(
-            "WARNING: %s in %s from another checkpoint, data file, code or flags, and this run "
-            "does not replace them, the first being %s; decode them again too, or name another "
-            "--prediction_dir" % (counted(len(others), "file"), directory, others[0])
-        )
-    held = {}
-    for cell, of_cell in names.items():
-        numbers = [
-            _held(finished, kind, name, weighed if kind == ATTENTION else [cell.zone], sample)
-            for kind, name in of_cell.items()
-        ]
-        held[cell] = 0 if overwrite else min(numbers)
-    left = [cell for cell in names if held[cell] < sample.questions]
-    if len(left) < len(names):
-        say(
-            "%d of %d are decoded already, from the same checkpoint, data, code and flags; "
-            "--overwrite=True decodes them again." % (len(names) - len(left), len(names))
-        )
-    return [
-        Plan(run, {c: names[c] for c in left if held[c] == number}, finished, sample, number)
-        for number in sorted({held[cell] for cell in left})
-    ]
-
-
-# The file of weights, a table: layers and heads count from 1 there.
-ATTENTION = "attention.csv"
-
-
-def _zones_of(cells):
-    return {cell.zone for cell in cells}
-
-
-def _held(finished, kind, name, zones, sample):
-    """How many questions of the sample a file of the plan holds already."""
-    number = sampling.held_by(finished.record(name, _own_zones(zones)), sample)
-    # Means over some questions are not part of those over more.
-    return 0 if kind == ATTENTION and number < sample.questions else number
-
-
-def _weighed_in(planned, settings):
-    """The zones that the plan is to weigh."""
-    return _weighed(settings) if ATTENTION in planned.names.get(BASELINE, {}) else ()
-
-
-def _weighed(settings):
-    """The zones of attention.csv: those offered and those of the cells, but for "all"."""
-    if not settings.write_attention:
-        return ()
-    zones = _zones_of(settings.cells).union(OFFERED_ZONES)
-    return tuple(zone for zone in known_zones() if zone in zones and not sees_padding(zone))
-
-
-def _own_zones(names):
-    """The definitions of the user's own zones among those of some names: name -> pairs."""
-    return {name: pairs for name, pairs in own_zones().items() if name in names}
-
 
 # Decoding ---------------------------------------------------------------------------------------
 
@@ -174,6 +68,28 @@ class Reading(NamedTuple):
     mixed_precision: bool
     own_zones: str = "{}"
     weighed: Tuple[str, ...] = ()
+
+
+def reading_of(flags, config, checkpoint, cells, batch_size):
+    """The Reading that flags ask for, in float32 and with nothing weighed.
+
+    Args:
+        flags: the flags of run_squad.py, as attributes, such as a Settings.
+        config, checkpoint, cells, batch_size: as in Reading.
+    """
+    return Reading(
+        config=config,
+        checkpoint=checkpoint,
+        cells=tuple(cells),
+        max_seq_length=flags.max_seq_length,
+        limits_spans=data_sets.named(flags.dataset).limits_spans,
+        score_padding=flags.score_padding,
+        n_best=min(flags.n_best_size, flags.max_seq_length),
+        batch_size=batch_size,
+        variants_at_once=flags.predict_batch_size,
+        mixed_precision=False,
+        own_zones=json.dumps(own_zones()),
+    )
 
 
 def windows_at_once(cells, sequences):
@@ -338,6 +254,19 @@ def _save_what_comes(decoded, unfinished, missing, num_windows, save_secs, estim
 # Writing ----------------------------------------------------------------------------------------
 
 
+def picker_of(flags, examples, windows):
+    """The AnswerPicker that flags ask for; see reading_of."""
+    return AnswerPicker(
+        examples,
+        windows,
+        flags.n_best_size,
+        flags.max_answer_length,
+        flags.version_2_with_negative,
+        flags.null_score_diff_threshold,
+        data_sets.named(flags.dataset).joins_words,
+    )
+
+
 def write(planned, picker, results, rows, directory, ids):
     """Picks the answers of each cell and writes its files, with those that they held before.
 
@@ -369,16 +298,15 @@ def write(planned, picker, results, rows, directory, ids):
                     new = {each: new[each] if each in new else before[each] for each in ids}
                 files.write_json(path, new, "--prediction_dir")
                 noted = sampling.noted(planned.sample)
-                planned.finished.add(name, _own_zones([cell.zone]), **noted)
+                planned.finished.add(name, own_zones([cell.zone]), **noted)
             bar.update()
 
 
-def write_attention(planned, weighed, weights, rows, directory):
+def write_attention(planned, weights, rows, directory):
     """Writes the mean weight of each layer, head and zone.
 
     Args:
         planned: the Plan.
-        weighed: the zones.
         weights: float ``[layers, heads, zones]``, sums over the tokens that look.
         rows: int ``[zones]``, how many those are.
         directory: where the file goes.
@@ -387,11 +315,11 @@ def write_attention(planned, weighed, weights, rows, directory):
     for (layer, head, zone), weight in np.ndenumerate(weights):
         if rows[zone]:
             mean = weight / rows[zone]
-            lines.append("%d,%d,%s,%.6f" % (layer + 1, head + 1, weighed[zone], mean))
+            lines.append("%d,%d,%s,%.6f" % (layer + 1, head + 1, planned.weighed[zone], mean))
     content = ("\n".join(lines) + "\n").encode()
     files.write_bytes(files.join(directory, ATTENTION), content, "--prediction_dir")
     noted = sampling.noted(planned.sample)
-    planned.finished.add(ATTENTION, _own_zones(weighed), **noted)
+    planned.finished.add(ATTENTION, own_zones(planned.weighed), **noted)
 
 
 # All of it --------------------------------------------------------------------------------------
@@ -432,18 +360,18 @@ def run(settings, tokenizer, command):
     sample = sampling.settled(directory, asked, overwrite)
     plans = plan(
         directory,
-        _fingerprint(settings, checkpoint),
+        name_of_run(settings, checkpoint),
         settings.cells,
         settings.write_nbest,
         settings.version_2_with_negative,
         overwrite,
         sample,
-        _weighed(settings),
+        weighed_by(settings),
     )
     sampling.note(directory, sample, bool(plans))
     for planned in plans:
         own.note(directory, {cell.zone for cell in planned.names})
-        describe(directory, planned.run, _description(settings, checkpoint), command)
+        describe(directory, planned.run, description(settings, checkpoint), command)
         new = [examples[place] for place in sample.chosen(but_first=planned.held)]
         windows = make_windows(new, tokenizer, is_training=False, **settings.window_sizes)
         with loop.errors_explained("predict_batch_size", "--prediction_dir"):
@@ -470,23 +398,14 @@ def _decode_and_write(settings, checkpoint, planned, windows, examples, new):
     order = np.argsort([-len(window.input_ids) for window in windows], kind="stable")
     in_order = [windows[number] for number in order]
     unfinished = _decode(settings, checkpoint, planned, in_order, len(new))
-    picker = AnswerPicker(
-        new,
-        windows,
-        settings.n_best_size,
-        settings.max_answer_length,
-        settings.version_2_with_negative,
-        settings.null_score_diff_threshold,
-        data_sets.named(settings.dataset).joins_words,
-    )
+    picker = picker_of(settings, new, windows)
     results = unfinished.results(list(planned.names))
     ids = planned.sample.of_list(
         [example.question_id for example in examples], settings.predict_file
     )
     write(planned, picker, results, np.argsort(order), settings.prediction_dir, ids)
-    weighed = _weighed_in(planned, settings)
-    if weighed:
-        write_attention(planned, weighed, *unfinished.weights(), settings.prediction_dir)
+    if planned.weighed:
+        write_attention(planned, *unfinished.weights(), settings.prediction_dir)
     unfinished.remove()
 
 
@@ -495,8 +414,8 @@ def _work_of(settings, planned, batch_size):
     return saved.fingerprint(
         run=planned.run,
         cells=settings.cells,
-        zones=_own_zones(_zones_of(settings.cells)),
-        weighed=_weighed_in(planned, settings),
+        zones=own_zones({cell.zone for cell in settings.cells}),
+        weighed=planned.weighed,
         batch=batch_size,
         overwrite=settings.overwrite,
         questions=(planned.held, planned.sample),
@@ -522,20 +441,9 @@ def _decode(settings, checkpoint, planned, windows, num_questions):
     # Results are saved in whole batches, so that the windows left make the batches that they would
     # have made in one run, and the same answers to the last digit.
     left = [windows[number] for number in missing]
-    reading = Reading(
-        config=settings.bert_config,
-        checkpoint=checkpoint,
-        cells=tuple(unfinished.cells),
-        max_seq_length=settings.max_seq_length,
-        limits_spans=data_sets.named(settings.dataset).limits_spans,
-        score_padding=settings.score_padding,
-        n_best=min(settings.n_best_size, settings.max_seq_length),
-        batch_size=batch_size,
-        variants_at_once=sequences,
-        mixed_precision=settings.mixed_precision,
-        own_zones=json.dumps(_own_zones(_zones_of(settings.cells))),
-        weighed=_weighed_in(planned, settings),
-    )
+    reading = reading_of(
+        settings, settings.bert_config, checkpoint, unfinished.cells, batch_size
+    )._replace(mixed_precision=settings.mixed_precision, weighed=planned.weighed)
     with contextlib.ExitStack() as stack:
         if tpu:
             path = files.join(settings.output_dir, name + RECORDS)
@@ -580,32 +488,3 @@ def _named(cells):
     elif masked:
         words.append(counted(masked, "cell"))
     return " and ".join(words)
-
-
-def _fingerprint(settings, checkpoint):
-    """Names everything that the answers depend on."""
-    return saved.fingerprint(
-        checkpoint=checkpoints.content_hash_source(checkpoint),
-        code=saved.code_of_answers(),
-        flags=settings.deciding(ANSWERS),
-    )
-
-
-def _description(settings, checkpoint):
-    """What a fingerprint is of, for people: a file by its name and checksum."""
-    given = settings.deciding(ANSWERS)
-    for name, value in given.items():
-        if isinstance(value, bytes):
-            digest = hashlib.sha256(value).hexdigest()
-            given[name] = {"file": getattr(settings, name), "sha256": digest}
-    source = checkpoints.content_hash_source(checkpoint)
-    return {
-        "checkpoint": {"file": checkpoint, "sha256": hashlib.sha256(source).hexdigest()},
-        "flags": given,
-        "code": saved.fingerprint(code=saved.code_of_answers()),
-        "versions": {
-            "python": platform.python_version(),
-            "tensorflow": tf.__version__,
-            "numpy": np.__version__,
-        },
-    }

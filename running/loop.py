@@ -85,10 +85,15 @@ def make_pools_for_decoding():
         _pools_are_for_decoding.set()
 
 
-def apart(function, *arguments, verbose=False):
+def apart(function, *arguments, killed, verbose=False):
     """Calls a function in a process of its own, which leaves the pools of this one to be made.
 
     Where decoding has made them already, it is called in here.
+
+    Args:
+        function, arguments: what to call; both go to the process.
+        killed: what to tell the user if the process is killed.
+        verbose: see quiet.prepare.
 
     Returns:
         What the function returns.
@@ -111,10 +116,7 @@ def apart(function, *arguments, verbose=False):
         try:
             return executor.submit(function, *arguments).result()
         except concurrent.futures.process.BrokenProcessPool:
-            raise UserError(
-                "the process that trains was killed; if memory ran out, lower --train_batch_size. "
-                "The same command goes on from the last checkpoint"
-            )
+            raise UserError(killed)
 
 
 def _begin(parent, verbose):

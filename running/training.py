@@ -95,6 +95,13 @@ class _ProgressHook(tf.train.SessionRunHook):
         self._step = step
 
 
+# What to tell if it was killed.
+KILLED = (
+    "the process that trains was killed; if memory ran out, lower --train_batch_size. The same "
+    "command goes on from the last checkpoint"
+)
+
+
 def train(settings, tokenizer):
     """Fine-tunes the model; goes on from the newest checkpoint in ``output_dir`` if there is one.
 

@@ -93,9 +93,13 @@ def _effect(pairs):
     return text[0].upper() + text[1:] + "."
 
 
-def own_zones():
-    """The zones of the user's own that are known, as define_own took them."""
-    return dict(_own_as_written)
+def own_zones(among=None):
+    """The zones of the user's own that are known, as define_own took them.
+
+    Args:
+        among: the names that count; None is all.
+    """
+    return {n: pairs for n, pairs in _own_as_written.items() if among is None or n in among}
 
 
 def known_zones():

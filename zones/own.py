@@ -36,10 +36,9 @@ def read(path, what="--zones_file"):
     Raises:
         UserError: it is no such file; the message names the zone.
     """
-    files.read_json(path, what)  # for its errors
     where = "%s: %s" % (what, path)
     # As pairs, lists of tuples, so that a name that stands there twice is seen.
-    zones = json.loads(files.read_text(path, what), object_pairs_hook=_Object)
+    zones = files.read_json(path, what, of_pairs=_Object)
     if not isinstance(zones, _Object) or not zones:
         raise UserError("%s holds no zones, such as %s" % (where, _EXAMPLE))
     return _checked(zones, where)
@@ -114,7 +113,7 @@ def know(zones, source):
 
 def note(folder, names):
     """Notes in a prediction folder what zones of those names are, if any is one's own."""
-    zones = {name: pairs for name, pairs in masks.own_zones().items() if name in names}
+    zones = masks.own_zones(names)
     path = files.join(folder, FILE)
     if zones:
         there = read(path, "--prediction_dir") if files.exists(path) else {}

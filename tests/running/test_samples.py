@@ -14,8 +14,8 @@ import eval_squad
 import get_results
 import report
 import visualize_att_zone
+from common.finished import FinishedFiles
 from common.sample import Sample
-from running import decoding
 from running.estimate import Estimate, costs_of, in_words
 from tests.conftest import ROOT
 from tests.support import small
@@ -106,7 +106,7 @@ def test_cells_of_fewer_questions_are_taken_over_after_a_kill(
 ):
     """Killed while files are written: some hold 6 questions, some none; then 10 are asked for."""
     assert sweep(small_files, small_model, tmp_path, 6, mask_zone="q2") == 0
-    add, added = decoding.FinishedFiles.add, []
+    add, added = FinishedFiles.add, []
 
     def killed(self, name, *zones, **more):
         if added:
@@ -115,7 +115,7 @@ def test_cells_of_fewer_questions_are_taken_over_after_a_kill(
         add(self, name, *zones, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(decoding.FinishedFiles, "add", killed)
+        patch.setattr(FinishedFiles, "add", killed)
         assert sweep(small_files, small_model, tmp_path, 6, mask_zone="p2") != 0
     capsys.readouterr()
     assert sweep(small_files, small_model, tmp_path, 10) == 0
