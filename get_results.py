@@ -11,7 +11,7 @@ import sys
 from common import command_line, files
 from common.command_line import UserError
 from common.progress import say
-from maps import predictions, provenance, tables
+from maps import columns, predictions, provenance
 from maps.baselines import DATA_FILE
 from maps.clustered import UNITS
 from maps.collected import Asked, write_tables
@@ -126,7 +126,7 @@ def _development_set(path, data_set, sample):
 def _show(table, label):
     """Prints the map as it is drawn, layer 1 at the bottom."""
     shown = table.rename(columns=str.upper).rename_axis(index=None, columns="layer")
-    shown = shown[::-1].to_string(float_format="%.{}f".format(tables.DECIMALS), na_rep="-")
+    shown = shown[::-1].to_string(float_format="%.{}f".format(columns.DECIMALS), na_rep="-")
     print("%s, layer by layer, with the zone of the column masked:\n\n%s\n" % (label, shown))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from common import files
 from common.command_line import UserError
 from common.sample import read_sample
-from maps import predictions, tables
+from maps import columns, predictions, tables
 from maps.kinds import MAP
 from spans import data_sets
 from zones.cells import BASELINE, PREDICTIONS, file_name
@@ -71,7 +71,7 @@ def _other_score(value, text, table):
     known = {metric: list(table.baselines(metric).values()) for metric in (own, other)}
     if not known[own] or _is_rounded(text, value, np.mean(known[own])):
         return None
-    right = tables.format_score(np.mean(known[own]))
+    right = columns.format_score(np.mean(known[own]))
     if _is_rounded(text, value, np.mean(known[other])):
         return "%s is the %s of the unmasked reader, and %s holds %s, whose baseline is %s" % (
             text,
@@ -146,9 +146,9 @@ def _last_layer(value, text, table):
     found = {zone: cells[zone] for zone in zones if not math.isnan(cells[zone])}
     if all(_is_rounded(text, value, score) for score in found.values()):
         return None
-    shown = " and ".join("%s %s" % (z, tables.format_score(score)) for z, score in found.items())
+    shown = " and ".join("%s %s" % (z, columns.format_score(score)) for z, score in found.items())
     return (
         "in the last layer of %s, %s should equal the baseline %s, for masking there changes no "
         "row of the passage; is it the baseline of another table, or the table of another reader?"
-        % (table.path, shown, tables.format_score(value))
+        % (table.path, shown, columns.format_score(value))
     )

@@ -7,7 +7,7 @@ import numpy as np
 from common import files
 from common.command_line import UserError
 from common.progress import counted, say
-from maps import kinds, predictions, provenance, significance, tables
+from maps import columns, kinds, predictions, provenance, significance, tables
 from maps.clustered import FEW_CLUSTERS, bootstrap_interval, clusters_of
 from maps.tables import beside
 from spans import data_sets
@@ -100,7 +100,7 @@ def _significance(runs, cells, clusters, asked):
         "Baseline %s; %d of %d cells differ from it significantly (p < %g after Holm's correction; "
         "%s)"
         % (
-            tables.format_score(table["baseline" + ending][0]),
+            columns.format_score(table["baseline" + ending][0]),
             table["significant" + ending].sum(),
             len(table),
             significance.LEVEL,

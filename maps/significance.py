@@ -13,8 +13,8 @@ from scipy.stats import binom
 from scipy.stats import t as student
 
 from maps.clustered import change
+from maps.columns import MEASURED
 from maps.kinds import key_of, kind_of
-from maps.tables import MEASURED
 
 # A cell is marked as significant if its corrected p value is below this.
 LEVEL = 0.05
@@ -76,7 +76,7 @@ def table_of(runs, cells, clusters) -> pd.DataFrame:
         clusters: Clusters of the questions.
 
     Returns:
-        DataFrame with the keys of the cells' kind, the columns tables.MEASURED, where
+        DataFrame with the keys of the cells' kind, the columns columns.MEASURED, where
         ``significant`` is bool, and BESIDE.
     """
     columns = dict(zip(kind_of(cells[0]).keys, zip(*map(key_of, cells))))

@@ -1,4 +1,4 @@
-"""The tables in CSV: what each column holds, how it is written, what reading takes for it.
+"""The tables in CSV: what is in each, and how scores become one. Their columns: columns.py.
 
     results.csv                layer,all,q2,q2p,p2q,p2: a score for each cell, in percent
     results_std.csv            the same of standard deviations over runs
@@ -15,264 +15,21 @@ results_heads_significance.csv, and so on)::
 Layers and heads count from 1 there.
 """
 
-import csv
-import io
 import os
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from common import files
 from common.command_line import UserError
-from maps import provenance
+from maps.columns import LONG, MEASURED, SCORES, form_of, read_rows, write_rows
 from maps.kinds import KINDS, MAP, key_of, zone_order
-from maps.predictions import MOST_LAYERS, named, run_name, stretches
+from maps.predictions import named, run_name, stretches
 from squad.metric import plain_sum
-from zones import own
-from zones.masks import ZONES, known_zones
-
-RESULTS = ("layer",) + ZONES
-SCORES = ("exact", "f1")
-LONG = ("run",) + MAP.keys + SCORES
-# How a cell differs from the baseline, behind the columns that say which cell it is.
-MEASURED = (
-    "baseline",
-    "score",
-    "change",
-    "low",
-    "high",
-    "broken",
-    "mended",
-    "p",
-    "p_holm",
-    "significant",  # 1 if p_holm is below 0.05, else 0
-)
-# All above is of exact match.
-_MEASURED_BEFORE_F1 = MEASURED
-MEASURED += (
-    "mcnemar",  # McNemar's exact p, for comparison: it takes questions as independent
-    "baseline_f1",
-    "score_f1",
-    "change_f1",
-    "low_f1",
-    "high_f1",
-    "p_f1",
-    "p_holm_f1",
-    "significant_f1",
-)
-DECIMALS = 3
+from zones.masks import ZONES
 
 # How many stretches of missing layers an error names.
 _MOST_NAMED = 60
-
-
-# Columns ----------------------------------------------------------------------------------------
-
-
-class _Column(NamedTuple):
-    """A column.
-
-    Attributes:
-        kind: what its values are, for errors: "is 'x', which is not" ... .
-        read: text -> value; raises ValueError or KeyError for what cannot be one.
-        write: value -> text.
-        is_key: whether it says which cell a line is about; else the field may be empty.
-    """
-
-    kind: str
-    read: Callable
-    write: Callable
-    is_key: bool = False
-
-
-def _decimal(lowest, highest):
-    def read(text):
-        # In half of the world 80,5 is what 80.5 is in the other.
-        value = float(text.replace(",", ".") if text.count(",") == 1 else text)
-        if not lowest <= value <= highest:  # nan is not, either
-            raise ValueError(text)
-        return value
-
-    return read
-
-
-def _whole(lowest, highest):
-    def read(text):
-        if not lowest <= int(text) <= highest:
-            raise ValueError(text)
-        return int(text)
-
-    return read
-
-
-def _zone(text):
-    zones = known_zones()
-    return zones[zones.index(text.lower())]
-
-
-def _yes_or_no(text):
-    # Spreadsheet programs and pandas write it as a word.
-    return {"0": False, "false": False, "1": True, "true": True}[text.lower()]
-
-
-def format_score(value):
-    """Three decimals, no trailing zeros: 78.344, 80.36, 80."""
-    return ("%.*f" % (DECIMALS, value)).rstrip("0").rstrip(".")
-
-
-def _whole_text(value):
-    return "%d" % value
-
-
-_SCORE = _Column("a score from 0 to 100", _decimal(0, 100), "{:.3f}".format)
-_POINTS = _Column("a change from -100 to 100", _decimal(-100, 100), "{:.3f}".format)
-_CHANCE = _Column("a probability", _decimal(0, 1), "{:.6g}".format)
-_COUNT = _Column("a number of questions", _whole(0, 10**12), _whole_text)
-_NUMBER = _Column(
-    "a %s; they are numbered 1, 2, 3", _whole(1, MOST_LAYERS), _whole_text, is_key=True
-)
-_COLUMNS = {
-    "run": _Column("a name", str, str, is_key=True),
-    **dict.fromkeys(("layer", "last_layer"), _NUMBER._replace(kind=_NUMBER.kind % "layer")),
-    "head": _NUMBER._replace(kind=_NUMBER.kind % "head"),
-    "zone": _Column("one of the zones %s", _zone, str, is_key=True),
-    **dict.fromkeys(("baseline", "score", "exact", "f1", "baseline_f1", "score_f1"), _SCORE),
-    **dict.fromkeys(("change", "low", "high", "change_f1", "low_f1", "high_f1"), _POINTS),
-    **dict.fromkeys(("broken", "mended"), _COUNT),
-    **dict.fromkeys(("p", "p_holm", "mcnemar", "p_f1", "p_holm_f1"), _CHANCE),
-    **dict.fromkeys(("significant", "significant_f1"), _Column("1 or 0", _yes_or_no, _whole_text)),
-}
-
-
-def _column(name):
-    """The _Column of that name; one named after a zone holds that zone's scores."""
-    column = _COLUMNS.get(name)
-    if column is None:
-        return _SCORE._replace(write=format_score)
-    return column._replace(kind=column.kind.replace("%s", ", ".join(known_zones())))
-
-
-# Any table --------------------------------------------------------------------------------------
-
-
-def _write(path, table, what):
-    """Writes a DataFrame, its index left out, whole or not at all."""
-    text = pd.DataFrame(
-        {name: table[name].map(_column(name).write, na_action="ignore") for name in table}
-    )
-    files.write_bytes(path, text.to_csv(index=False).encode("utf-8"), what)
-
-
-def _read(path, what, forms):
-    """Reads a table of one of several forms, as we wrote it or a spreadsheet program saved it.
-
-    Such programs separate by semicolons or tabs where decimals have a comma; the first line shows
-    by what. A field may be empty: such a cell was not decoded.
-
-    Args:
-        path: the file.
-        what: what to call it in an error.
-        forms: names of forms (see _form_of), one of which it must have.
-
-    Returns:
-        DataFrame with these columns, nan where a field is empty; its index is the line in the file.
-
-    Raises:
-        UserError: another first line, or a value that its column cannot hold (gives the line).
-    """
-    where = "%s: %s" % (what, path)
-    own.know(provenance.own_zones(path), provenance.path_of(path))
-    text = files.read_text(path, what)
-    separator = _separator(text)
-    rows = csv.reader(io.StringIO(text, newline=None), delimiter=separator)
-    found = {}
-    try:
-        header = _names(next(rows, []))
-        if header[:1] == ("sep=",):  # Excel's own first line
-            header = _names(next(rows, []))
-        _check_form(header, forms, where, separator)
-        for row in rows:
-            if any(field.strip() for field in row):
-                found[rows.line_num] = _values(header, row, "%s, line %d" % (where, rows.line_num))
-    except csv.Error as error:
-        raise UserError("%s, line %d: not a table (%s)" % (where, rows.line_num, error))
-    return pd.DataFrame.from_dict(found, orient="index", columns=list(header))
-
-
-_WRITERS = {"significance": "get_results.py --baseline"}
-
-
-def _columns_of(form):
-    """The columns of a form: ``results``, ``long``, ``heads``, ``heads significance``, ..."""
-    if form in ("results", "long"):
-        return RESULTS if form == "results" else LONG
-    name, *rest = form.split(" ") if form != "significance" else ("", form)
-    (keys,) = (kind.keys for kind in KINDS if kind.name == name)
-    return keys + (MEASURED if rest else SCORES)
-
-
-_FORMS = ("results", "long", "significance") + tuple(
-    name + ending for name in ("heads", "spans", "every") for ending in ("", " significance")
-)
-
-
-def _form_of(header):
-    """The form of the table that begins with these names, or None."""
-    further = header[len(RESULTS) :]
-    if header[: len(RESULTS)] == RESULTS and set(further) <= set(known_zones()) - set(ZONES):
-        return "results"
-    if header[-len(_MEASURED_BEFORE_F1) :] == _MEASURED_BEFORE_F1:  # of an older version
-        header += MEASURED[len(_MEASURED_BEFORE_F1) :]
-    return next((form for form in _FORMS if _columns_of(form) == header), None)
-
-
-def _check_form(header, forms, where, separator):
-    form = _form_of(header)
-    if form in forms and len(set(header)) == len(header):
-        return
-    raise UserError(
-        "%s: the first line is %r, not %r; give %s that %s wrote"
-        % (
-            where,
-            separator.join(header)[:80],
-            ",".join(_columns_of(forms[0])),
-            "the other table" if form else "a file",
-            _WRITERS.get(forms[0].split(" ")[-1], "get_results.py"),
-        )
-    )
-
-
-def _separator(text):
-    first = text.split("\n", 1)[0]
-    return max(",;\t", key=first.count)
-
-
-def _names(row):
-    names = [name.strip().lower() for name in row]
-    while names and not names[-1]:  # Spreadsheet programs save columns that are empty.
-        names.pop()
-    return tuple(names)
-
-
-def _values(header, row, here):
-    if any(field.strip() for field in row[len(header) :]) or len(row) < len(header):
-        hint = "is a decimal comma taken for a separator?" if len(row) > len(header) else ""
-        raise UserError(
-            "%s: %d values in place of %d; %s"
-            % (here, len(row), len(header), hint or "was the file cut short?")
-        )
-    values = []
-    for name, text in zip(header, map(str.strip, row)):
-        column = _column(name)
-        if not text and not column.is_key:
-            values.append(np.nan)
-            continue
-        try:
-            values.append(column.read(text))
-        except (KeyError, ValueError):
-            raise UserError("%s: %s is %r, which is not %s" % (here, name, text[:40], column.kind))
-    return values
 
 
 def beside(path, ending):
@@ -340,7 +97,7 @@ def write_long(path, scores, what="results file"):
     Raises:
         UserError: the file cannot be written.
     """
-    _write(path, scores[list(LONG)], what)
+    write_rows(path, scores[list(LONG)], what)
 
 
 def write_results(path, table, what="results file"):
@@ -349,7 +106,7 @@ def write_results(path, table, what="results file"):
     Raises:
         UserError: the file cannot be written.
     """
-    _write(path, table.reset_index(), what)
+    write_rows(path, table.reset_index(), what)
 
 
 def write_scores(path, scores, kind, what="results file"):
@@ -367,7 +124,7 @@ def write_scores(path, scores, kind, what="results file"):
         UserError: the file cannot be written.
     """
     table = scores.groupby(list(kind.keys), sort=False)[list(SCORES)].mean().reset_index()
-    _write(path, table, what)
+    write_rows(path, table, what)
     return table
 
 
@@ -380,7 +137,7 @@ def read_results(path, what="results file") -> pd.DataFrame:
     Raises:
         UserError: no such table, or layers are missing or repeated; the message says which.
     """
-    return _by_layer(_read(path, what, ["results"]), "%s: %s" % (what, path))
+    return _by_layer(read_rows(path, what, ["results"]), "%s: %s" % (what, path))
 
 
 def _by_layer(table, where):
@@ -427,9 +184,9 @@ def read_scores(path, what="results file") -> Scores:
     Raises:
         UserError: no such table, or one in which cells are missing or repeated.
     """
-    table = _read(path, what, ["results", "long", "heads", "spans", "every"])
+    table = read_rows(path, what, ["results", "long", "heads", "spans", "every"])
     where = "%s: %s" % (what, path)
-    form = _form_of(tuple(table.columns))
+    form = form_of(tuple(table.columns))
     if form == "results":
         table = _by_layer(table, where)
         cells = table.reset_index().melt("layer", var_name="zone", value_name="score")
@@ -456,7 +213,7 @@ def write_significance(path, table, kind=MAP, what="significance file"):
     Raises:
         UserError: the file cannot be written.
     """
-    _write(path, table[list(kind.keys + MEASURED)], what)
+    write_rows(path, table[list(kind.keys + MEASURED)], what)
 
 
 def read_significance(path, kind=MAP, what="significance file") -> pd.DataFrame:
@@ -470,7 +227,7 @@ def read_significance(path, kind=MAP, what="significance file") -> pd.DataFrame:
         UserError: no such table; cells missing or repeated; several baselines.
     """
     where = "%s: %s" % (what, path)
-    table = _read(path, what, [(kind.name + " significance").strip()])
+    table = read_rows(path, what, [(kind.name + " significance").strip()])
     if kind == MAP:
         _check_cells(table, where)
     _check_unique(table, list(kind.keys), where)

@@ -17,7 +17,6 @@ import tensorflow.compat.v1 as tf
 
 from common import files
 from common.command_line import UserError
-from common.configuration import ARCHITECTURES
 from common.progress import say
 from zones.reader import Reader
 
@@ -35,16 +34,7 @@ _UNREADABLE = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
 
 # What the optimizer saves beside the model's own variables.
 _STEP_VARIABLE = "global_step"
-_TRAINING_STATE = ("/adam_m", "/adam_v", _STEP_VARIABLE)
-# Parts of public checkpoints that only pre-training needs.
-_PRETRAINING_PARTS = (
-    "bert/pooler/",
-    "cls/predictions/",
-    "cls/seq_relationship/",
-    "discriminator_predictions/",
-    "generator/",
-    "generator_predictions/",
-)
+TRAINING_STATE = ("/adam_m", "/adam_v", _STEP_VARIABLE)
 # A larger weight makes infinities as soon as it is squared.
 LARGEST_WEIGHT = float(np.sqrt(np.finfo(np.float32).max))
 
@@ -213,7 +203,7 @@ def _check_state(path, stored, config, what):
     expected = {
         name + ending: shape
         for name, shape in model_shapes(config).items()
-        for ending in _TRAINING_STATE[:2]
+        for ending in TRAINING_STATE[:2]
     }
     missing = sorted(set(expected) - set(stored))
     if missing:
@@ -222,7 +212,7 @@ def _check_state(path, stored, config, what):
             "checkpoint, or say --init_checkpoint=%s and name another %s"
             % (what, path, len(missing), missing[0], path, what)
         )
-    _check_shapes(expected, stored, path, what)
+    check_shapes(expected, stored, path, what)
     check_sound(path, expected, what)
     kind = tf.train.load_checkpoint(path).get_variable_to_dtype_map()[_STEP_VARIABLE]
     if kind != tf.int64 or stored[_STEP_VARIABLE] != []:
@@ -247,6 +237,7 @@ def model_shapes(config):
     shapes = {}
 
     def note(getter, name, shape, **kwargs):
+        """Notes a variable in place of making it."""
         del getter, kwargs
         shapes[name] = list(shape)
         return tf.placeholder(tf.float32, shape)
@@ -317,7 +308,7 @@ def _damaged(path, what, why):
     return UserError("%s: %s is damaged (%s); copy or download it again" % (what, path, why))
 
 
-def _check_shapes(expected, stored, path, what):
+def check_shapes(expected, stored, path, what):
     """Raises UserError if a variable has another shape; all names are the model's."""
     for name, shape in expected.items():
         if name in stored and list(stored[name]) != shape:
@@ -390,9 +381,9 @@ def _check_reader(path, config, what):
         raise UserError(
             "%s: %s lacks %d of the model's %d variables, the first being %s; "
             "is it a fine-tuned reader of this --bert_config_file? It has, for example, %s"
-            % (what, path, len(missing), len(expected), missing[0], _examples(stored))
+            % (what, path, len(missing), len(expected), missing[0], examples(stored))
         )
-    _check_shapes(expected, stored, path, what)
+    check_shapes(expected, stored, path, what)
     check_sound(path, expected, what)
     return stored
 
@@ -424,115 +415,9 @@ def _why_none(folder):
     )
 
 
-def _examples(stored):
+def examples(stored):
+    """Some of the names in a checkpoint, for an error."""
     return ", ".join(sorted(stored)[:3]) or "nothing"
-
-
-# What training starts from ----------------------------------------------------------------------
-
-
-def starting_point(path, config, verbose=False):
-    """Which variables training takes from a pre-trained checkpoint; says so.
-
-    Args:
-        path: a checkpoint of named(), or None to train from scratch.
-        config: the model's BertConfig.
-        verbose: name every variable.
-
-    Returns:
-        A dict, the model's name of each variable to take -> its name in the checkpoint, sorted;
-        the rest are initialised.
-
-    Raises:
-        UserError: a shape differs, a number is none, or nothing of the encoder is in there.
-    """
-    expected = model_shapes(config)
-    if not path:
-        say("Training from scratch: all %d variables are initialised." % len(expected))
-        return {}
-    what = "--init_checkpoint"
-    stored = stored_shapes(path, what)
-    names, prefix = _names_in(stored, expected, config)
-    taken = {ours: theirs for ours, theirs in sorted(names.items()) if theirs in stored}
-    if not any(name.startswith(config.scope + "/encoder/") for name in taken):
-        raise _wrong_start(path, stored, config)
-    _check_shapes(expected, {ours: stored[theirs] for ours, theirs in taken.items()}, path, what)
-    check_sound(path, taken.values(), what)
-    missing = sorted(set(expected) - set(taken))
-    encoder_holes = [name for name in missing if name.startswith(config.scope + "/")]
-    if encoder_holes:
-        say(
-            "WARNING: %d variables of the encoder are not in the checkpoint, the first being %s; "
-            "is num_hidden_layers right?" % (len(encoder_holes), encoder_holes[0])
-        )
-    say("From %s: %d of the model's %d variables." % (path, len(taken), len(expected)))
-    if prefix != config.scope + "/":
-        say(
-            "Its names begin with %r where the model's begin with %r."
-            % (prefix, config.scope + "/")
-        )
-    say("Initialised: %s." % (", ".join(missing) or "none"))
-    _say_what_is_left(set(stored) - set(taken.values()))
-    if verbose:
-        for name in taken:
-            say("  from checkpoint: %s %s" % (name, expected[name]))
-    return taken
-
-
-def _names_in(stored, expected, config):
-    """What a checkpoint calls the model's variables.
-
-    Some programs save a model as a part of another one: ``module/bert/encoder/...``.
-
-    Returns:
-        (dict: the model's name -> the checkpoint's, whether it has it or not; what stands in the
-        checkpoint in place of ``bert/``).
-    """
-    own = config.scope + "/"
-    anchor = next(name[len(own) :] for name in expected if name.startswith(own + "encoder/"))
-    prefixes = sorted(
-        (name[: -len(anchor)] for name in stored if ("/" + name).endswith("/" + anchor)), key=len
-    )
-    others = set(ARCHITECTURES) - {config.scope}
-    prefixes = [prefix for prefix in prefixes if prefix.split("/")[-2:][0] not in others]
-    if own in prefixes or not prefixes:
-        return {name: name for name in expected}, own
-    prefix = prefixes[0]
-    outer = prefix[: -len(own)] if prefix.endswith(own) else prefix
-    names = {}
-    for name in expected:
-        if name.startswith(own):
-            names[name] = prefix + name[len(own) :]
-        else:
-            names[name] = outer + name if outer + name in stored else name
-    return names, prefix
-
-
-def _say_what_is_left(names):
-    """Says which variables of a checkpoint a reader does not take."""
-    unused = [name for name in sorted(names) if not name.endswith(_TRAINING_STATE)]
-    parts = [part for part in _PRETRAINING_PARTS if any(n.startswith(part) for n in unused)]
-    if parts:
-        say("Left out, for pre-training only: %s." % ", ".join(part + "*" for part in parts))
-    unused = [name for name in unused if not name.startswith(_PRETRAINING_PARTS)]
-    if unused:
-        say("In the checkpoint but not in a reader: %s." % ", ".join(unused))
-
-
-def _wrong_start(path, stored, config):
-    """The UserError for a checkpoint that has nothing of the encoder."""
-    for other in sorted(set(ARCHITECTURES) - {config.model_type}):
-        if any(name.startswith(other + "/encoder/") for name in stored):
-            return UserError(
-                '--init_checkpoint: %s is of model_type "%s", and --bert_config_file says "%s"; '
-                "mend the configuration or take the one that belongs to the checkpoint"
-                % (path, other, config.model_type)
-            )
-    return UserError(
-        "--init_checkpoint: %s holds nothing of the encoder (%s/encoder/...); is it the "
-        "checkpoint of a reader's encoder? It has, for example, %s"
-        % (path, config.scope, _examples(stored))
-    )
 
 
 def step_of(path):

@@ -21,7 +21,7 @@ from common import files
 from common.command_line import UserError
 from common.configuration import BertConfig
 from common.progress import counted, say
-from running import checkpoints
+from running import checkpoints, starting_point
 from running.flags import AGREE, DIFFERS, FILE, SWITCH, TABLE, WEIGHTS, deciding
 from spans import data_sets
 
@@ -174,6 +174,7 @@ def _own_files(folder):
     """The folder's own files, by the flags that take their place; None where one is not there."""
 
     def first(*names):
+        """The first of the files that the folder has, or None."""
         paths = [files.join(folder, name) for name in names] if folder else []
         return next((path for path in paths if files.exists(path)), None)
 
@@ -288,7 +289,7 @@ class Start(NamedTuple):
     Attributes:
         checkpoint: the path of the one to take variables from, or None.
         step: the step to go on from.
-        names: see checkpoints.starting_point; None is every variable.
+        names: see starting_point.variables_of; None is every variable.
     """
 
     checkpoint: Optional[str]
@@ -318,7 +319,7 @@ def start_of_training(settings, num_steps):
     if path:
         start = Start(path, step, None)
     else:
-        names = checkpoints.starting_point(
+        names = starting_point.variables_of(
             settings.init_checkpoint, settings.bert_config, settings.verbose_logging
         )
         start = Start(settings.init_checkpoint, 0, names)

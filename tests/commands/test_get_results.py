@@ -9,7 +9,7 @@ import compare_results
 import eval_squad
 import get_results
 import visualize_att_zone
-from maps import tables
+from maps import columns, tables
 from tests.support.refusals import refusal
 from zones.cells import BASELINE, NBEST, PREDICTIONS, Cell, cells_of, file_name
 from zones.masks import ZONES
@@ -140,7 +140,7 @@ def test_published_tables_are_written_as_they_are_read(shared, tmp_path, name):
     ],
 )
 def test_scores_have_three_decimals_at_most(value, text):
-    assert tables.format_score(value) == text
+    assert columns.format_score(value) == text
 
 
 def test_rows_are_in_the_order_of_the_layers_from_twelve_on(folder):
