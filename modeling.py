@@ -138,6 +138,7 @@ class Embeddings:
         with tf.variable_scope("embeddings"):
 
             def table(name, size):
+                """The embeddings of one kind, ``[size, E]``."""
                 name, shape = name + "_embeddings", [size, width]
                 return tf.get_variable(
                     name, shape, initializer=initializer(config.initializer_range)

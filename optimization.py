@@ -76,7 +76,10 @@ class AdamWOptimizer(tf.train.Optimizer):
         moments = [self._moments(variable) for variable in variables]
 
         def step(strategy, variables, moments, shares, learning_rate, global_step):
+            """One step, which all devices take together."""
+
             def on_one(value):
+                """The value on one device."""
                 return strategy.experimental_local_results(value)[0]
 
             sums = strategy.extended.batch_reduce_to(
@@ -88,6 +91,7 @@ class AdamWOptimizer(tf.train.Optimizer):
             scale, learning_rate = CLIP_NORM / tf.maximum(norm, CLIP_NORM), on_one(learning_rate)
 
             def move(variable, m, v, gradient):
+                """Moves a variable and its moments."""
                 return self._move(variable, m, v, gradient * scale, learning_rate)
 
             moves = [

@@ -86,11 +86,13 @@ def read_windows(way, model, windows, length, max_seq_length, threads):
         read = together(reading)
 
         def read_all(batches):
+            """The results of all batches, a list."""
             return [read(batch) for batch in batches]
     else:
         reader = decoding.BatchReader(reading, 1 if way == ALONE else threads)
 
         def read_all(batches):
+            """The results of all batches, a list."""
             return list(reader.read(batches))
 
     # Warms up every thread: each allocates memory of its own the first time.
@@ -112,6 +114,7 @@ def multiply(way, threads, seconds=3.0):
         options = tf.RunOptions(inter_op_thread_pool=-1)
 
         def some(times):
+            """Multiplies so many times."""
             for _ in range(times):
                 session.run(product, options=options)
 

@@ -170,6 +170,7 @@ def runner(arguments, folder, model, cores):
     """A function that times run_squad.py on a data set: (name, data, flags...) -> Run."""
 
     def run(name, data, *more):
+        """Times it on the data set; returns a Run."""
         return timed(
             [
                 sys.executable,

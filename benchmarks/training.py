@@ -68,6 +68,7 @@ def train(size, lengths):
             session.run(tf.global_variables_initializer())
 
             def step(batch):
+                """Trains on a batch."""
                 session.run(train_op, {fed[name]: batch[name] for name in fed})
 
             step(batches[0])

@@ -40,6 +40,7 @@ def check_order(script, given, wanted):
     examples, likes = zip(*wanted)
 
     def fits(order):
+        """Whether each of the arguments is what its place asks for."""
         return all(like(text) for like, text in zip(likes, order))
 
     if not fits(given) and any(map(fits, itertools.permutations(given))):

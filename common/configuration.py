@@ -214,6 +214,7 @@ class BertConfig:
         """Raises UserError if the parts do not fit together; see from_values."""
 
         def name(key):
+            """What the user calls the field."""
             return (named or {}).get(key, key)
 
         if self.hidden_size % self.num_attention_heads:

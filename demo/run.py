@@ -104,6 +104,7 @@ def protocol(settings, directory):
     """
 
     def path(name):
+        """A file of the demo's folder."""
         return files.join(directory, name)
 
     reader = [

@@ -139,6 +139,7 @@ def _annotate(axes, panel):
             continue
 
         def write(text, height, size, value=value, at=column + 0.5):
+            """Writes a number into the square."""
             style = dict(color=colour_of(value)[1], ha="center", va="center_baseline", size=size)
             axes.text(at, height, text, **style)
 

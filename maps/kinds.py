@@ -56,6 +56,7 @@ def in_order(cells):
     """Cells of one kind in the order of their table: by layers and heads, then by zones."""
 
     def place(cell):
+        """What the cells are sorted by."""
         *numbers, zone = key_of(cell)
         return (*numbers, zone_order(zone))
 

@@ -215,6 +215,7 @@ def plan(nodes, wanted, cores, uses_gpus):
     gpus = 1 if uses_gpus and any(node.get("GPU", 0) >= 1 for node in nodes) else 0
 
     def room(cpus):
+        """How many workers of so many CPUs the nodes hold."""
         places = [node.get("CPU", 0) // cpus for node in nodes]
         if gpus:
             places = [min(place, node.get("GPU", 0)) for place, node in zip(places, nodes)]
@@ -338,6 +339,7 @@ class Cluster:
         what = (make_reader, reading, threads, tuple(identity(reading.checkpoint).items()))
 
         def submit(chunk):
+            """Sends a part of the work away; returns the task."""
             chunk.since = time.monotonic()
             return self._task.remote(batches(chunk.first, chunk.end), *what)
 

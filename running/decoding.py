@@ -148,6 +148,7 @@ class BatchReader:
         define_own(json.loads(reading.own_zones))
 
         def graph():
+            """(inputs, outputs), as loop.Session wants them."""
             features = records.placeholders(reading.batch_size, reading.max_seq_length)
             return features, best_positions(reading, features)
 

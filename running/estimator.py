@@ -50,6 +50,7 @@ def train(training, tpu):
     """
 
     def model_fn(features, labels, mode, params):
+        """As the Estimator calls it."""
         del labels, params
         loss, train_op = training.step(features)
         return tf.estimator.tpu.TPUEstimatorSpec(
@@ -57,6 +58,7 @@ def train(training, tpu):
         )
 
     def start():
+        """Lets the variables begin with those of the checkpoint."""
         names = {its: our for our, its in training.names.items()}
         tf.train.init_from_checkpoint(training.start, names)
         return tf.train.Scaffold()
@@ -94,6 +96,7 @@ def predict(graph, checkpoint, input_fn, batch_size, tpu):
     """
 
     def model_fn(features, labels, mode, params):
+        """As the Estimator calls it."""
         del labels, params
         return tf.estimator.tpu.TPUEstimatorSpec(
             mode=mode, predictions=graph(features), scaffold_fn=_restore_the_model_alone

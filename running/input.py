@@ -166,6 +166,7 @@ def training_input_fn(path, max_seq_length, lengths, seed, steps_done, static_sh
     edges = [] if static_shapes else _length_groups(lengths)
 
     def input_fn(batch_size, input_context=None):
+        """See Returns above."""
         data = tf.data.TFRecordDataset(path)
         data = data.shuffle(min(len(lengths), _SHUFFLE_BUFFER), seed=seed).repeat()
         data = data.map(_parser(True), num_parallel_calls=2)
@@ -220,6 +221,7 @@ def prediction_input_fn(path, max_seq_length):
     """
 
     def input_fn(batch_size):
+        """See Returns above."""
         data = tf.data.TFRecordDataset(path).map(_parser(False), num_parallel_calls=2)
         shapes = _padded_shapes(False, max_seq_length)
         return _fixed(data.padded_batch(batch_size, shapes, drop_remainder=True).prefetch(2))

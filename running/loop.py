@@ -58,6 +58,7 @@ def stopping_gently(first=None):
         return
 
     def ask(number, frame):
+        """Takes the signal as the user's wish."""
         del number, frame
         stop.asked = True
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -123,6 +124,7 @@ def _begin(parent, verbose):
     """Prepares a process, which is to end when its parent does, however that ends."""
 
     def watch():
+        """Ends this process once its parent is gone."""
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
@@ -295,6 +297,7 @@ def _scaffold(training):
         return tf.train.Scaffold(saver=saver)
 
     def restore(scaffold, session):
+        """Takes all variables from the checkpoint."""
         del scaffold
         saver.restore(session, training.start)
         # The saver counts the checkpoints that are there already among those it keeps.
@@ -318,6 +321,7 @@ class _StopHook(tf.train.SessionRunHook):
         self._stop = stop
 
     def after_run(self, run_context, run_values):
+        """Ends the training after this step, if that is asked for."""
         del run_values
         if self._stop.asked:
             run_context.request_stop()
@@ -327,12 +331,14 @@ class _SoundWeights(tf.train.CheckpointSaverListener):
     """Refuses to save weights that nobody could decode with."""
 
     def begin(self):
+        """Adds to the graph what tells whether all weights are sound."""
         most = checkpoints.LARGEST_WEIGHT
         self._sound = tf.reduce_all(
             [tf.reduce_all(tf.abs(variable) <= most) for variable in tf.trainable_variables()]
         )
 
     def before_save(self, session, global_step_value):
+        """Raises UserError unless they are."""
         if not session.run(self._sound):
             raise lost_at(global_step_value)
 

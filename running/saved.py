@@ -86,6 +86,7 @@ def fingerprint(**parts):
     """A short hash of named parts: numbers, strings, bytes, and lists and dicts of them."""
 
     def plain(value):
+        """What JSON has no form for, as text."""
         return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else str(value)
 
     text = json.dumps(parts, sort_keys=True, default=plain)

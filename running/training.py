@@ -35,6 +35,7 @@ def make_step(
     """
 
     def step(features):
+        """See Returns above."""
         reader = Reader(config, is_training=True, one_hot_embeddings=on_tpu)
         # The loss is a softmax over a window's positions. A batch is padded to its longest window,
         # so that padding must not count, or the loss would depend on a window's neighbours; with
@@ -67,16 +68,19 @@ class _ProgressHook(tf.train.SessionRunHook):
         self._bar = None
 
     def begin(self):
+        """Shows the bar."""
         self._global_step = tf.train.get_global_step()
         self._bar = progress(None, "training", self._total, unit="step", initial=self._step)
 
     def before_run(self, run_context):
+        """Asks for the step and, if it is shown, the loss."""
         fetches = {"step": self._global_step}
         if self._show_loss:
             fetches["loss"] = run_context.session.graph.get_tensor_by_name(_LOSS + ":0")
         return tf.train.SessionRunArgs(fetches)
 
     def after_run(self, run_context, run_values):
+        """Shows them; raises UserError if the loss is NaN."""
         step = int(run_values.results["step"])
         note = None
         if self._show_loss:
@@ -86,6 +90,7 @@ class _ProgressHook(tf.train.SessionRunHook):
         self._move_to(step, note)
 
     def end(self, session):
+        """Shows the last step."""
         # after_run is given the counter from before the step, so that the last step is missing.
         self._move_to(int(session.run(self._global_step)))
         self._bar.close()

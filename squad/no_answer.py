@@ -113,6 +113,7 @@ def _draw(paint):
 
 def _curve_image(curve, title):
     def paint(axes):
+        """Draws it into the axes."""
         # Drawn as steps: the area under them is the average precision.
         axes.step(curve.recall, curve.precision, where="pre", color="tab:blue")
         axes.fill_between(curve.recall, curve.precision, step="pre", alpha=0.2)
@@ -124,6 +125,7 @@ def _curve_image(curve, title):
 
 def _histogram_image(values, bounds, title):
     def paint(axes):
+        """Draws it into the axes."""
         axes.hist(values, bins=20, range=bounds, weights=np.full(len(values), 1 / len(values)))
         axes.set(xlabel='Probability of "no answer"', ylabel="Share of the questions", title=title)
 

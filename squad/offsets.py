@@ -47,6 +47,7 @@ def hint(misplaced, placed):
     for name, transformed, size, first in _UNITS:
 
         def fits(pair, transformed=transformed, size=size, first=first):
+            """Whether the answer stands where it says, counted so."""
             question, (text, start) = pair
             if not text or start is None or start < first:
                 return False

@@ -74,6 +74,7 @@ def _spans(cells):
     length = cells[0].last_layer - cells[0].layer + 1
 
     def row_of(cell):
+        """The row's number and name."""
         return cell.layer, "%d\N{EN DASH}%d" % (cell.layer + 1, cell.last_layer + 1)
 
     label = "%d layers in a row" % length
@@ -82,6 +83,7 @@ def _spans(cells):
 
 def _heads(cells):
     def column_of(cell):
+        """The column's number and name."""
         return cell.head, str(cell.head + 1)
 
     label = "heads, %s" % cells[0].zone.upper()

@@ -129,6 +129,7 @@ def _maps(contents):
     changes = contents["first"]["changes"]
 
     def square(cell):
+        """A square, or None for a place without a cell."""
         return None if cell is None else _square(cell, changes[cell])
 
     return [
