@@ -6,6 +6,7 @@ import re
 from common import files
 from common.command_line import UserError
 from running import cluster, estimator, machines
+from running.flags import FORCE
 from spans import data_sets
 from zones import own
 from zones.cells import (
@@ -56,6 +57,7 @@ def check_task(asked):
         _check_tpu(asked)
     if asked.mixed_precision:
         machines.check_mixed_precision(asked.do_train)
+        _check_one_precision(asked)
 
 
 def _check_not_swapped(vocab_file, bert_config_file):
@@ -130,6 +132,17 @@ def _check_tpu(asked):
             raise UserError(
                 "--%s: %d is not a multiple of 8, which a TPU needs" % (name, getattr(asked, name))
             )
+
+
+def _check_one_precision(asked):
+    """Each machine would measure for itself, and could come to another result than its partners."""
+    count = machines.this_machine().count
+    if asked.do_train and count > 1 and asked.mixed_precision != FORCE:
+        raise UserError(
+            "--mixed_precision=True lets each machine measure whether 16 bits pay, but the %d that "
+            "train together must all do the same; say --mixed_precision=force on all of them, or "
+            "leave the flag out" % count
+        )
 
 
 # Cells ------------------------------------------------------------------------------------------

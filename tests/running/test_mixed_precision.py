@@ -1,6 +1,7 @@
 """--mixed_precision: where it is refused, and what it leaves as it was."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -162,6 +163,23 @@ def test_a_runtime_or_processor_that_cannot_is_refused(refused, monkeypatch):
         assert "needs TensorFlow 2.15" in line
     else:
         assert "neither AVX512-BF16 nor AMX" in line
+
+
+def test_machines_that_train_together_do_not_measure_each_for_itself(
+    refused, small_files, tmp_path, monkeypatch, capsys
+):
+    """One could find 16 bits faster and another not; what is measured is not even asked for."""
+    workers = {"worker": ["localhost:1", "localhost:2"]}
+    task = {"cluster": workers, "task": {"type": "worker", "index": 1}}
+    monkeypatch.setenv(machines.VARIABLE, json.dumps(task))
+    monkeypatch.setattr(machines, "check_mixed_precision", lambda do_train: None)
+    assert "--mixed_precision=force" in refused(do_train=True, output_dir=tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+    # Where all do alike, the next mistake is named.
+    for alike in ("force", False):
+        more = dict(do_train=True, mixed_precision=alike, vocab_file=None)
+        assert small.run(small_files, tmp_path / "model", **more) == 2
+        assert "--vocab_file is missing" in capsys.readouterr().err
 
 
 def test_a_gpu_without_tensor_cores_is_refused(refused, monkeypatch):
