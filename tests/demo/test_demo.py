@@ -309,8 +309,11 @@ def test_what_holds_of_the_map_on_any_machine(whole_demo):
 
 @pytest.mark.slow
 def test_the_notebook_runs_on_its_reader(whole_demo, monkeypatch):
-    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
-    pytest.importorskip("ipykernel")
+    # Of requirements.txt, so that they are no reason to skip; ipykernel is what it starts.
+    import ipykernel  # noqa: F401
+    import nbclient
+    import nbformat
+
     notebook = nbformat.read(str(ROOT / "docs" / "attention_zones.ipynb"), as_version=4)
     monkeypatch.setenv("PYTHON", sys.executable)
     monkeypatch.setenv("DEMO", str(whole_demo))
