@@ -5,8 +5,8 @@ import common.environment  # noqa: F401
 from common import command_line, files
 from common.command_line import UserError
 from common.progress import say
-from maps import figure
-from maps.panels import METRIC_NAMES, Choice, read_panel
+from maps import attention_figure, figure
+from maps.panels import METRIC_NAMES, Choice, Table, read_panel
 
 _DESCRIPTION = """\
 Draws the map of attention zones: a square for each layer (1 at the bottom) and zone, coloured by
@@ -28,7 +28,11 @@ gives a dot to the squares that are not significantly different from it:
 
 Two maps with one colour bar:
 
-  python visualize_att_zone.py a.csv 80.567 both.pdf --side-by-side b.csv --other-baseline 80.901"""
+  python visualize_att_zone.py a.csv 80.567 both.pdf --side-by-side b.csv --other-baseline 80.901
+
+What is looked at beside what is needed (attention.csv: run_squad.py --write_attention=True):
+
+  python visualize_att_zone.py results.csv prediction squad.pdf --attention prediction"""
 
 
 def _parser():
@@ -66,10 +70,6 @@ def _parser():
         "results_std.csv beside results.csv, or of results_long.csv",
     )
     parser.add_argument(
-        "--side-by-side", metavar="FILE", help="draw the map of this table, too, as B beside A"
-    )
-    parser.add_argument("--other-baseline", metavar="BASELINE", help="the baseline of that table")
-    parser.add_argument(
         "--zone", metavar="ZONE", help="of results_heads.csv, the zone to draw: layers x heads"
     )
     parser.add_argument(
@@ -84,10 +84,25 @@ def _parser():
         help="the questions, to score the baseline of a prediction folder with (default: those "
         "that the table was made with)",
     )
+    _add_what_goes_beside(parser)
+    return parser
+
+
+def _add_what_goes_beside(parser):
+    parser.add_argument(
+        "--side-by-side", metavar="FILE", help="draw the map of this table, too, as B beside A"
+    )
+    parser.add_argument("--other-baseline", metavar="BASELINE", help="the baseline of that table")
     parser.add_argument(
         "--other-title", metavar="TEXT", type=command_line.text, help="a line above that map"
     )
-    return parser
+    parser.add_argument(
+        "--attention",
+        metavar="FILE",
+        action="append",
+        help="draw what is looked at beside the map: an attention.csv, or the prediction folder "
+        "that holds it; of several runs, once for each, and the mean is drawn",
+    )
 
 
 _ORDER = (
@@ -105,6 +120,8 @@ def _check(options):
             raise UserError(
                 "--%s needs a second table; add --side-by-side FILE" % name.replace("_", "-")
             )
+    if options.side_by_side and options.attention:
+        raise UserError("--attention is drawn beside one map; leave --side-by-side out")
     if options.side_by_side and options.other_baseline is None:
         raise UserError(
             "--side-by-side: %s is the baseline of the first table only; add --other-baseline with "
@@ -112,8 +129,12 @@ def _check(options):
         )
 
 
+def _choice(options):
+    return Choice(options.metric, options.std, options.zone, options.span, options.data_file)
+
+
 def _panels(options):
-    choice = Choice(options.metric, options.std, options.zone, options.span, options.data_file)
+    choice = _choice(options)
     first = read_panel(options.results_file, options.baseline, choice, options.title)
     if options.side_by_side is None:
         return [first]
@@ -141,7 +162,13 @@ def main(argv=None):
     figure.format_of(options.figure_file)
     files.check_writable(options.figure_file, "figure file")
     panels = _panels(options)
-    figure.save_figure(figure.maps_figure(panels, options.annot), options.figure_file)
+    if options.attention:
+        table = Table(options.results_file, _choice(options), "results file")
+        weights = attention_figure.weights_of(options.attention, table)
+        drawn = attention_figure.draw(panels[0], weights, options.annot)
+    else:
+        drawn = figure.maps_figure(panels, options.annot)
+    figure.save_figure(drawn, options.figure_file)
     for panel in panels:
         if panel.doubt:
             say("WARNING: " + panel.doubt)

@@ -74,7 +74,7 @@ def records(directory):
     return {
         name: _record(directory, name)
         for name in names
-        if name.endswith(".json") and not name.startswith(".")
+        if name.endswith((".json", ".csv")) and not name.startswith(".")
     }
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from common import files
 from common.command_line import UserError
 from maps import provenance
-from maps.kinds import KINDS, MAP
+from maps.kinds import HEADS, KINDS, MAP
 from maps.predictions import MOST_LAYERS
 from zones import own
 from zones.masks import ZONES, known_zones
@@ -21,6 +21,7 @@ from zones.masks import ZONES, known_zones
 RESULTS = ("layer",) + ZONES
 SCORES = ("exact", "f1")
 LONG = ("run",) + MAP.keys + SCORES
+ATTENTION = HEADS.keys + ("weight",)
 # How a cell differs from the baseline, behind the columns that say which cell it is.
 MEASURED = (
     "baseline",
@@ -127,6 +128,7 @@ _COLUMNS = {
     **dict.fromkeys(("broken", "mended"), _COUNT),
     **dict.fromkeys(("p", "p_holm", "mcnemar", "p_f1", "p_holm_f1"), _CHANCE),
     **dict.fromkeys(("significant", "significant_f1"), _Column("1 or 0", _yes_or_no, _whole_text)),
+    "weight": _Column("a share from 0 to 1", _decimal(0, 1), "{:.6f}".format),
 }
 
 
@@ -185,19 +187,23 @@ def read_rows(path, what, forms):
     return pd.DataFrame.from_dict(found, orient="index", columns=list(header))
 
 
-_WRITERS = {"significance": "get_results.py --baseline"}
+_WRITERS = {
+    "significance": "get_results.py --baseline",
+    "attention": "run_squad.py --write_attention=True",
+}
 
 
 def _columns_of(form):
     """The columns of a form: ``results``, ``long``, ``heads``, ``heads significance``, ..."""
-    if form in ("results", "long"):
-        return RESULTS if form == "results" else LONG
+    whole = {"results": RESULTS, "long": LONG, "attention": ATTENTION}
+    if form in whole:
+        return whole[form]
     name, *rest = form.split(" ") if form != "significance" else ("", form)
     (keys,) = (kind.keys for kind in KINDS if kind.name == name)
     return keys + (MEASURED if rest else SCORES)
 
 
-_FORMS = ("results", "long", "significance") + tuple(
+_FORMS = ("results", "long", "significance", "attention") + tuple(
     name + ending for name in ("heads", "spans", "every") for ending in ("", " significance")
 )
 

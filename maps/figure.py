@@ -40,7 +40,7 @@ _METADATA = {
 FORMATS = tuple("." + name for name in _METADATA)
 
 # Set on top of matplotlib's defaults, never of a user's matplotlibrc, for the same reason.
-_STYLE = {
+STYLE = {
     "font.size": 11,
     "axes.labelsize": 12,
     "axes.titlesize": 12,
@@ -56,6 +56,7 @@ _TWO_LINES_HEIGHT = 0.42
 _NUM_ZONES, _COLUMN_WIDTH = 5, 0.55  # what each column more than the protocol's adds
 _SPACING = {"wspace": 0.23}  # of a map's width, for the layer numbers of the next
 _DOTS_PER_INCH = 300
+_LONG_BAR = 9  # of so many rows it has room for its label in the usual size
 
 
 def colour_of(change):
@@ -71,7 +72,12 @@ def colour_of(change):
     furthest = max(-LOWEST, HIGHEST)
     inside = min(HIGHEST, max(LOWEST, change))
     rgba = matplotlib.colormaps[COLOURS](0.5 + 0.5 * inside / furthest)
-    return matplotlib.colors.to_hex(rgba), "white" if _luminance(rgba) < _DARK else "black"
+    return matplotlib.colors.to_hex(rgba), ink_on(rgba)
+
+
+def ink_on(rgba):
+    """The colour of text on a colour, an RGB of 0 to 1: ``white`` or ``black``."""
+    return "white" if _luminance(rgba) < _DARK else "black"
 
 
 # Below this luminance white stands out more than black does. Either way the contrast is 4.5 at
@@ -163,16 +169,19 @@ def _colour_bar(figure, all_axes, panels):
     """One colour bar for all maps, with arrows where values lie beyond its range."""
     changes = np.concatenate([panel.change.to_numpy() for panel in panels])
     ends = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
+    rows = max(len(panel.change) for panel in panels)
+    metric = METRIC_NAMES.get(panels[0].metric, panels[0].metric or "Score")
     bar = figure.colorbar(
         all_axes[-1].collections[0],
         ax=all_axes if len(all_axes) > 1 else all_axes[0],
-        label="%s minus baseline (points)"
-        % METRIC_NAMES.get(panels[0].metric, panels[0].metric or "Score"),
+        label="%s minus baseline (points)" % metric,
         ticks=range(int(LOWEST), int(HIGHEST) + 1, 2),
         extend=ends[bool((changes < LOWEST).any()), bool((changes > HIGHEST).any())],
-        aspect=max(12, 1.6 * max(len(panel.change) for panel in panels)),  # as wide, however tall
+        aspect=max(12, 1.6 * rows),  # as wide, however tall
     )
     bar.outline.set_linewidth(0)
+    if rows < _LONG_BAR:  # else the label would be longer than the bar, and cut off
+        bar.ax.yaxis.label.set_size(9)
 
 
 def _write_letter(axes, letter):
@@ -195,7 +204,8 @@ def _footnotes(panels):
         notes.append("\N{BULLET} not significant (%s, Holm's correction, 5 %%)" % test)
     for what in dict.fromkeys(panel.spread_of for panel in panels if panel.spread is not None):
         notes.append("\N{PLUS-MINUS SIGN} standard deviation of the %s over the runs" % what)
-    notes += dict.fromkeys(panel.note for panel in panels if panel.note)
+    for note in dict.fromkeys(panel.note for panel in panels if panel.note):
+        notes += note.split("\n")
     if any(panel.change.isna().any(axis=None) for panel in panels):
         notes.append("hatched: not decoded")
     return notes
@@ -220,7 +230,7 @@ def maps_figure(panels, annotate=False):
     num_columns = max(_NUM_ZONES, *(len(panel.change.columns) for panel in panels))
     wider = _COLUMN_WIDTH * (num_columns - _NUM_ZONES)
     width = _WIDTH + wider + (_MORE_WIDTH + wider) * (len(panels) - 1)
-    with matplotlib.style.context(["default", _STYLE]):
+    with matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
         all_axes = list(figure.subplots(1, len(panels), squeeze=False, gridspec_kw=_SPACING)[0])
@@ -254,7 +264,7 @@ def save_figure(figure, path, what="figure file"):
     file_format = format_of(path, what)
     stream = io.BytesIO()
     titles = "".join(axes.get_title() for axes in figure.axes)
-    with matplotlib.style.context(["default", _STYLE]), fonts.without_warnings():
+    with matplotlib.style.context(["default", STYLE]), fonts.without_warnings():
         figure.savefig(
             stream,
             format=file_format,

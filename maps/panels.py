@@ -38,7 +38,7 @@ class Panel(NamedTuple):
         spread_of: what deviates so: "change" or "score".
         metric: a key of METRIC_NAMES, or None if it is not known.
         doubt: why the baseline may not be that of the table, for a WARNING; or None.
-        note: what else is to be said below the map; or None.
+        note: what else is to be said below the map, a line or several; or None.
     """
 
     change: pd.DataFrame

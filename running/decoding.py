@@ -26,12 +26,12 @@ from common.sample import Sample
 from running import checkpoints, cluster, estimator, loop, sampling, saved
 from running import input as records
 from running.estimate import Estimate, costs_of
-from running.plan import ATTENTION, description, name_of_run, plan, weighed_by
+from running.plan import description, name_of_run, plan, weighed_by
 from spans import data_sets, scores
 from spans.answers import AnswerPicker
 from spans.windows import make_windows
 from zones import own, sweep
-from zones.cells import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell
+from zones.cells import ATTENTION, BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell
 from zones.masks import define_own, own_zones
 from zones.reader import Reader
 

@@ -12,11 +12,8 @@ from common.progress import counted, say
 from common.sample import Sample
 from running import checkpoints, sampling, saved
 from running.flags import ANSWERS
-from zones.cells import BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell, file_name
+from zones.cells import ATTENTION, BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell, file_name
 from zones.masks import OFFERED_ZONES, known_zones, own_zones, sees_padding
-
-# The file of weights, a table: layers and heads count from 1 there.
-ATTENTION = "attention.csv"
 
 
 class Plan(NamedTuple):

@@ -231,7 +231,21 @@ further_zones() { # further_zones ZONE,...: those that are none of the map's fiv
 }
 
 choose_results() { # choose_results FLAG...: lets results take what decode made, if need be in time
-    local flag zone further named partial="" count=0
+    local flag zone further named partial="" is_sweep=yes count=0
+    for flag in "$@"; do
+        case $flag in
+            --mask_zone=?*) zones=${flag#*=} ;;
+            --zones_file=?*) ZONES_FILE=${flag#*=} ;;
+            --do_sweep=[Ff]alse | --nodo_sweep) is_sweep="" ;;
+            --write_attention | --write_attention=[Tt]rue)
+                looked=("$PYTHON" "${HERE}report.py" "$PREDICTION_DIR" "$PREDICT_FILE" report.html) ;;
+        esac
+    done
+    if [ -z "$is_sweep$zones" ]; then # the baseline alone
+        results=("$PYTHON" "${HERE}eval_$DATASET.py" "$PREDICT_FILE" "$PREDICTION_DIR/predictions.json")
+        looked=()
+        return
+    fi
     for flag in "$@"; do
         case $flag in
             # Of heads, runs of layers and every layer at once it takes what there is.
@@ -291,7 +305,7 @@ END
 
 # decode DATA_SET [ZONE...] [-- FLAG...]
 decode() {
-    local data_set=$1 zones="" results condition=""
+    local data_set=$1 zones="" results looked=() condition=""
     shift
     while [ $# -gt 0 ]; do
         case $1 in
@@ -332,4 +346,7 @@ The answers are in $PREDICTION_DIR
 Next$condition:
     $(quoted "${results[@]}")
 END
+    if [ ${#looked[@]} != 0 ]; then
+        printf 'then, with what is looked at beside the map:\n    %s\n' "$(quoted "${looked[@]}")"
+    fi
 }

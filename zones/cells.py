@@ -99,6 +99,8 @@ def cells_of_heads(num_layers: int, num_heads: int, zones: Iterable[str] = ZONES
 # File names -----------------------------------------------------------------------------------
 
 PREDICTIONS, NBEST, NULL_ODDS = "predictions", "nbest_predictions", "null_odds"
+# Beside them: what the reader looks at with nothing masked. Layers and heads count from 1 there.
+ATTENTION = "attention.csv"
 
 _PREDICTION_FILE = re.compile(
     r"%s(?:_layer(?:(?P<layer>\d+)(?:-(?P<last_layer>\d+))?)?(?:_head(?P<head>\d+))?"

@@ -16,7 +16,8 @@ import numpy as np
 from common import files
 from common.command_line import UserError
 from common.progress import say
-from maps import predictions, provenance
+from maps import attention, predictions, provenance
+from maps.correlation import MEANING
 from maps.kinds import name_of
 from maps.predictions import Folder, read_answers, run_name
 from maps.report import origin
@@ -73,6 +74,7 @@ def gather(asked):
     runs = [_read(*one, development, wanted) for one in zip(flat, baselines)]
     for doubt in provenance.check_data(runs, development.path):
         say("WARNING: %s" % doubt)
+    weights = [_weights(run, wanted) for run in runs]
     known = texts_of(development, _answers_of(runs))
     run_names = _short_names(runs)
     views, names = _views(folders, runs, asked.names, run_names)
@@ -87,11 +89,16 @@ def gather(asked):
         "beside": next((n for n, view in enumerate(views) if view["reader"] == 1), None),
         "maps": [_as_drawn(grid, wanted) for grid in grids],
         "missing": _missing(flat, wanted),
+        "meaning": MEANING if any(weights) else None,
         "cells": [_as_named(cell) for cell in wanted],
         "first": _of_first_view(runs, views[0], wanted),
         "runs": [
-            {"name": name, **_as_stored(run, wanted, known, development.question_ids)}
-            for name, run in zip(run_names, runs)
+            {
+                "name": name,
+                "weights": of_run,
+                **_as_stored(run, wanted, known, development.question_ids),
+            }
+            for name, run, of_run in zip(run_names, runs, weights)
         ],
         "ranges": ranges_of(passages, questions),
         "passages": passages,
@@ -130,6 +137,14 @@ def _read(folder, baseline_file, development, wanted):
     present = [cell for cell in wanted if cell in folder.cells]
     cells = {cell: read_answers(folder.file(cell), development) for cell in present}
     return predictions.Run(folder, cells, baseline, str(baseline_file))
+
+
+def _weights(run, wanted):
+    """What the unmasked reader looks at: the weight of each cell; None if it is not known."""
+    found, doubt = attention.of_folder(run)
+    if doubt:
+        say("WARNING: " + doubt)
+    return None if found is None else attention.of_cells(found, wanted)
 
 
 def _united(folders):

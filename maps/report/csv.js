@@ -21,13 +21,16 @@ function rounded(value) {
 function csvOfMaps(shown) {
   const head = ["reader", "metric", "layer", "head", "zone", "questions", "baseline", "score", "change",
     "low", "high", "p", "p_holm", "significant"];
-  const rows = panels.flatMap(({ view, metric, map }) => {
+  const isWeighed = panels.some(({ metric }) => metric === WEIGHT);
+  if (isWeighed) head.push("weight");
+  const rows = panels.filter(({ metric }) => metric !== WEIGHT).flatMap(({ view, metric, map }) => {
     const before = shown.members.length ? baselineOf(view, metric, shown) : 0;
     return Array.from(numbersOfMap(view, map, metric, shown), ([cell, found]) => {
       const { layer, head: ofHead, zone } = report.cells[cell];
+      const weight = isWeighed ? [weightOf(view, cell)] : [];
       const numbers = [before, before + found.change, found.change, found.low, found.high, found.p, found.corrected];
       return [report.views[view].name, metric, layer, ofHead, zone, shown.members.length,
-        ...numbers.map(rounded), found.sure ? "yes" : "no"];
+        ...numbers.map(rounded), found.sure ? "yes" : "no", ...weight];
     });
   });
   return csvOf(head, rows);

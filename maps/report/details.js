@@ -64,6 +64,11 @@ function numbersTable(state, view, shown, isNamed) {
   const counts = numbersRow("td", "Questions", [broken + " broken, " + mended + " mended, of " + all]);
   counts.lastChild.colSpan = 2;
   table.append(counts);
+  const weight = weightOf(view, state.cell);
+  if (weight !== null) {
+    table.append(numbersRow("td", "Looked at", [percentOf(weight) + " of its tokens' weight"]));
+    table.lastChild.lastChild.colSpan = 2;
+  }
   return table;
 }
 

@@ -12,6 +12,7 @@ function show(next) {
   showFilters(state, shown);
   arrangePanels(state, map);
   for (const panel of panels) drawPanel(panel, shown);
+  showCorrelations(shown);
   markSelected(state.cell);
   details.hidden = false;
   showNumbers(state, shown);

@@ -1,5 +1,6 @@
-// The maps: one panel for each reader and score that is shown. A map is a grid of buttons, one of
-// which is in the tab order; the arrow keys move among them.
+// The maps: one panel for each reader and score that is shown, and one for each reader whose weights
+// are known. A map is a grid of buttons, one of which is in the tab order; the arrow keys move among
+// them.
 
 const place = document.getElementById("maps");
 // The panels on the page: {view, metric, section, map, squares}; the first was written into it.
@@ -13,7 +14,8 @@ function panelsOf({ show, beside, metric }) {
 
 // Makes the panels that a state needs, each a copy of the first.
 function arrangePanels(state, map) {
-  const wanted = panelsOf(state);
+  const weighed = viewsShown(state).filter((view) => hasWeights(view, map));
+  const wanted = [...panelsOf(state), ...weighed.map((view) => ({ view, metric: WEIGHT }))];
   while (panels.length > wanted.length) panels.pop().section.remove();
   while (panels.length < wanted.length) {
     const section = panels[0].section.cloneNode(true);
@@ -24,7 +26,7 @@ function arrangePanels(state, map) {
   for (const panel of panels) useMap(panel, map);
   const columns = report.maps[map].columns.length;
   const main = document.querySelector("main");
-  main.classList.toggle("wide", columns > 8);
+  main.classList.toggle("wide", columns > (panels.length > 1 ? 6 : 8));
   main.classList.toggle("several", panels.length > 1);
 }
 
@@ -37,6 +39,7 @@ function useMap(panel, map) {
 }
 
 function drawPanel(panel, shown) {
+  if (panel.metric === WEIGHT) return drawWeights(panel);
   const { view, metric, map, section, squares } = panel;
   const numbers = numbersOfMap(view, map, metric, shown);
   for (const square of squares) {

@@ -11,10 +11,11 @@ import json
 import os
 
 import jinja2
+import numpy as np
 from markupsafe import Markup
 
 from common import files
-from maps import figure
+from maps import attention_figure, figure
 from maps.report.questions import QUESTION_WORDS
 from zones.masks import effects
 
@@ -25,6 +26,8 @@ _SCRIPTS = (
     "data.js",
     "address.js",
     "filters.js",
+    "correlation.js",
+    "looked.js",
     "map.js",
     "passage.js",
     "questions.js",
@@ -36,6 +39,7 @@ _SCRIPTS = (
 # Colours are style classes, one for each tenth of a point, since the policy allows no inline style
 # and the map is to be seen where scripts are left out, as in mail.
 _COLOURS_PER_POINT = 10
+_WEIGHT_STEPS = 20
 
 
 def render(contents):
@@ -54,7 +58,9 @@ def render(contents):
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = environment.get_template("page.css").render(colours=_colours())
+    style = environment.get_template("page.css").render(
+        colours=_colours(), weights=_weight_colours()
+    )
     script = '(function () {\n"use strict";\n%s})();\n' % "".join(map(_read, _SCRIPTS))
     text = environment.get_template("page.html").render(
         report=contents,
@@ -119,8 +125,18 @@ def _colours():
     return [{"fill": fill, "ink": ink} for fill, ink in map(figure.colour_of, values)]
 
 
+def _weight_colours():
+    pairs = map(attention_figure.colour_of, np.linspace(0, 1, _WEIGHT_STEPS + 1))
+    return [{"fill": fill, "ink": ink} for fill, ink in pairs]
+
+
 def _with_colours(contents):
-    colours = {"lowest": _LOWEST, "highest": _HIGHEST, "perPoint": _COLOURS_PER_POINT}
+    colours = {
+        "lowest": _LOWEST,
+        "highest": _HIGHEST,
+        "perPoint": _COLOURS_PER_POINT,
+        "weightSteps": _WEIGHT_STEPS,
+    }
     return {**contents, "colours": colours, "readings": effects(), "words": QUESTION_WORDS}
 
 

@@ -342,6 +342,8 @@ def test_what_to_do_next_is_said(project):
         (["union", "--", "--sweep_span=3"], True, " results.csv"),
         (["p2q", "--", "--mask_layer=3-5"], True, " results.csv"),
         (["p2q", "--", "--do_sweep=False", "--do_predict=True"], True, " results.csv"),
+        (["--", "--mask_zone=union"], True, " results.csv --zones=union"),
+        (["--", "--sweep_every=True", "--mask_zone=p2q"], True, " results.csv"),
     ],
 )
 def test_what_is_said_to_be_next_takes_what_was_decoded(project, arguments, is_whole, ending):
@@ -350,12 +352,25 @@ def test_what_is_said_to_be_next_takes_what_was_decoded(project, arguments, is_w
     assert said[-2] == ("Next:" if is_whole else "Next, once every zone is decoded:")
 
 
+def test_what_is_next_after_attention_and_after_the_baseline_alone(project):
+    said = project.run("decode_squad.sh", "--", "--write_attention=True").stdout.splitlines()
+    assert said[-3].endswith("get_results.py prediction results.csv")
+    assert said[-2] == "then, with what is looked at beside the map:"
+    assert said[-1].endswith("report.py prediction squad/dev-v1.1.json report.html")
+    alone = ["--", "--do_sweep=False", "--do_predict=True", "--write_attention=True"]
+    said = project.run("decode_squad.sh", *alone).stdout.splitlines()
+    assert said[-1].endswith("eval_squad.py squad/dev-v1.1.json prediction/predictions.json")
+
+
 def test_zones_of_a_file_are_named_in_what_is_next(project):
     (project.root / "mine.json").write_text(
         '{"sep": [["any",\n ["sep"]]], "p-cls" : [["any", "cls"]]}'
     )
-    said = project.run("decode_squad.sh", ZONES_FILE="mine.json").stdout.splitlines()
-    assert said[-1].endswith(" results.csv --zones=sep,p-cls")
+    for said in (
+        project.run("decode_squad.sh", ZONES_FILE="mine.json"),
+        project.run("decode_squad.sh", "--", "--zones_file=mine.json"),
+    ):
+        assert said.stdout.splitlines()[-1].endswith(" results.csv --zones=sep,p-cls")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
