@@ -9,6 +9,14 @@ as --rounds says, of which the median is shown. A first window, which prepares t
 timed. The last two rows are the yardstick: a product of two matrices, alone, and one on each core.
 """
 
+import pathlib
+import sys
+
+# When it is started by its path, the folder of this file is on sys.path, not the one above.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import common.environment  # noqa: F401
+
 from common import quiet  # isort: split
 
 import argparse

@@ -7,6 +7,14 @@ correlation inside passages: percent of the intervals of get_results.py, and beh
 Agresti and Min's, which take questions as independent. The last lines are of several runs.
 """
 
+import pathlib
+import sys
+
+# When it is started by its path, the folder of this file is on sys.path, not the one above.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import common.environment  # noqa: F401
+
 import argparse
 
 import numpy as np

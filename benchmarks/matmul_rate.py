@@ -7,11 +7,17 @@ of benchmarks/sweep.py, which runs this program on the same cores just before an
 measures.
 """
 
-import os
+import pathlib
+import sys
 
-# TensorFlow reads this once, when it is loaded.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# When it is started by its path, the folder of this file is on sys.path, not the one above.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+import common.environment  # noqa: F401
+
+from common import quiet  # isort: split
+
+import argparse
 import time
 
 import numpy as np
@@ -23,7 +29,6 @@ SECONDS = 3.0
 
 def of_tensorflow():
     """TensorFlow's rate in GFLOP/s: the mean over about three seconds."""
-    tf.disable_v2_behavior()
     with tf.Graph().as_default(), tf.Session() as session:
         left, right = (tf.Variable(matrix) for matrix in _matrices())
         product = tf.matmul(left, right).op
@@ -52,5 +57,6 @@ def _rate(multiply):
 
 
 if __name__ == "__main__":
-    tf.logging.set_verbosity(tf.logging.ERROR)
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
+    quiet.prepare()
     print("%.1f %.1f" % (of_tensorflow(), of_numpy()))

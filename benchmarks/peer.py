@@ -19,8 +19,11 @@ import argparse
 import json
 import time
 
-import torch
-from torch.nn import functional
+try:
+    import torch
+    from torch.nn import functional
+except ModuleNotFoundError:  # --help works without it
+    torch = None
 
 OTHER, QUESTION, PASSAGE = 0, 1, 2
 MASKED = -10000.0
@@ -37,7 +40,7 @@ BATCH = 8
 VOCABULARY, DROPOUT = 30000, 0.1
 
 
-class Layer(torch.nn.Module):
+class Layer(torch.nn.Module if torch else object):
     """A BERT layer, with the mask as an addition to the scores."""
 
     def __init__(self, hidden, heads, intermediate, dropout=0.0):
@@ -175,6 +178,8 @@ def main(argv=None):
     parser.add_argument("--way", choices=("careful", "naive", "train"), default="careful")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(argv)
+    if not torch:
+        parser.error("this Python has no PyTorch; see make bench-peer")
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
     shape = (options.hidden, options.heads, options.intermediate)

@@ -4,6 +4,14 @@ The data set is made up with the sizes of dev-v1.1.json: 2,067 passages of 120 w
 questions, three gold answers each. A masked reader's answer is one of eight spans of the passage.
 """
 
+import pathlib
+import sys
+
+# When it is started by its path, the folder of this file is on sys.path, not the one above.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import common.environment  # noqa: F401
+
 import argparse
 import json
 import os

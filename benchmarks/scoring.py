@@ -6,6 +6,14 @@ The data set and the answers are made up: 10,570 questions with three gold answe
 predicted answers, 70 % are gold, the rest parts of the passage.
 """
 
+import pathlib
+import sys
+
+# When it is started by its path, the folder of this file is on sys.path, not the one above.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import common.environment  # noqa: F401
+
 import json
 import pathlib
 import random

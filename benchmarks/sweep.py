@@ -13,6 +13,14 @@ The table has a row for one core and one for all of them. A second sweep, of one
 what the start takes and what the windows take: benchmarks/peer.py is timed without its start.
 """
 
+import pathlib
+import sys
+
+# When it is started by its path, the folder of this file is on sys.path, not the one above.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import common.environment  # noqa: F401
+
 import dataclasses
 import json
 import os
@@ -26,6 +34,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+import common.quiet  # noqa: F401
 import tokenization
 from benchmarks import flops
 from common import command_line
@@ -53,7 +62,8 @@ def make_checkpoint(folder, size, vocab_size):
     folder.mkdir()
     (folder / "bert_config.json").write_text(json.dumps(dataclasses.asdict(config)))
     code = (
-        "import sys, tensorflow.compat.v1 as tf, modeling, zones.reader; tf.disable_v2_behavior();"
+        "from common import quiet; quiet.prepare();"
+        "import sys, tensorflow.compat.v1 as tf, modeling, zones.reader;"
         "zones.reader.Reader(modeling.BertConfig.from_file(sys.argv[1] + '/bert_config.json'));"
         "tf.set_random_seed(1); session = tf.Session();"
         "session.run(tf.global_variables_initializer());"

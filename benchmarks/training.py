@@ -7,6 +7,14 @@ forward, backward and the optimizer with dropout, each in a process of its own; 
 prepares the graph, is not timed.
 """
 
+import pathlib
+import sys
+
+# When it is started by its path, the folder of this file is on sys.path, not the one above.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import common.environment  # noqa: F401
+
 from common import quiet  # isort: split
 
 import argparse

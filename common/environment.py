@@ -40,8 +40,8 @@ def _is_ours(package):
 
 def _way_back():
     """What to type: the environment is not active, or is not there, or lacks something itself."""
-    environments = sorted(glob.glob(os.path.join(_ROOT, ".venv*", "bin", "activate")))
-    environments = [os.path.dirname(os.path.dirname(activate)) for activate in environments]
+    environments = glob.glob(os.path.join(_ROOT, ".venv*", "bin", "activate"))
+    environments = sorted(os.path.dirname(os.path.dirname(activate)) for activate in environments)
     for environment in environments:
         if os.path.realpath(environment) == os.path.realpath(sys.prefix):
             runtime = os.path.basename(environment).partition("-")[2]

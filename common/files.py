@@ -44,9 +44,20 @@ def _is_remote(path):
 
 def _gfile():
     # Loaded only for remote paths: it takes seconds.
-    import tensorflow.compat.v1 as tf
+    from common.quiet import tf
 
     return tf.io.gfile
+
+
+def _ask(name, path):
+    """What a function of tf.io.gfile says of a path; in one line, if its place does not answer."""
+    try:
+        return getattr(_gfile(), name)(path)
+    except Exception as error:
+        if not _is_of_file_systems(error):
+            raise
+        hint = "" if str(path).startswith("gs://") else "; name a local file, or one on gs://"
+        raise UserError("cannot reach %s (%s)%s" % (path, _reason(error), hint))
 
 
 def _open(path, mode):
@@ -67,12 +78,12 @@ def absolute(path):
 
 def exists(path):
     """Whether there is a file or directory of that name."""
-    return _gfile().exists(path) if _is_remote(path) else os.path.exists(path)
+    return _ask("exists", path) if _is_remote(path) else os.path.exists(path)
 
 
 def is_directory(path):
     """Whether there is a directory of that name."""
-    return _gfile().isdir(path) if _is_remote(path) else os.path.isdir(path)
+    return _ask("isdir", path) if _is_remote(path) else os.path.isdir(path)
 
 
 def same(path, other):
@@ -90,7 +101,7 @@ def directory_of(path):
 def modified(path):
     """When the file was last written, in seconds since 1970."""
     if _is_remote(path):
-        return _gfile().stat(path).mtime_nsec / 1e9
+        return _ask("stat", path).mtime_nsec / 1e9
     return os.path.getmtime(path)
 
 

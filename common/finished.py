@@ -120,7 +120,7 @@ def _record(directory, name):
         record = files.read_json(_path(directory, name))
     except UserError:
         return {}
-    return record if isinstance(record, dict) else {}
+    return record if isinstance(record, dict) and isinstance(record.get("run"), str) else {}
 
 
 def _sha256(content):

@@ -6,6 +6,14 @@ scores, draw the map, and write a report in which to look behind it. On two core
 three minutes. Stop it whenever you like: the same command goes on where it was.
 """
 
+import pathlib
+import sys
+
+# When it is started by its path, the folder of this file is on sys.path, not the one above.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import common.environment  # noqa: F401
+
 import contextlib
 import dataclasses
 import fcntl

@@ -144,8 +144,8 @@ def check_data(runs, path):
     decoded = {}  # checksum -> (a folder, its data file)
     for run in runs:
         for decoding in decodings(run):
-            given = _flags(decoding).get("predict_file") or {}
-            if given.get("sha256"):
+            given = _flags(decoding).get("predict_file")
+            if isinstance(given, dict) and isinstance(given.get("sha256"), str):
                 decoded.setdefault(given["sha256"], (run.folder.path, given.get("file")))
     if len({folder for folder, _ in decoded.values()}) > 1:
         (first, file), (second, other) = list(decoded.values())[:2]

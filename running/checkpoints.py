@@ -222,6 +222,17 @@ def _check_state(path, stored, config, what):
         )
 
 
+def check_places(folder, what="--output_dir"):
+    """Raises UserError if a directory in a folder has the name of a file that training writes."""
+    for name in files.list_directory(folder) if files.is_directory(folder) else []:
+        path = files.join(folder, name)
+        if _OF_TRAINING.fullmatch(name) and files.is_directory(path):
+            raise UserError(
+                "%s: %s is a directory, and training writes a file of that name; move it away"
+                % (what, path)
+            )
+
+
 def clear(folder):
     """Removes what training left in a folder: its checkpoints, and TensorFlow's notes of them."""
     for name in files.list_directory(folder) if files.is_directory(folder) else []:

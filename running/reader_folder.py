@@ -311,6 +311,7 @@ def start_of_training(settings, num_steps):
         UserError: the folder holds a reader that was made otherwise, or cannot be gone on with.
     """
     folder, is_first = settings.output_dir, settings.machine.is_first
+    checkpoints.check_places(folder)
     path, step = None, 0
     if not settings.overwrite:
         path, step = _newest_of_equal(settings, num_steps)

@@ -192,10 +192,12 @@ add_flags() { # add_flags VARIABLE...: adds those that are not empty to FLAGS
     local name
     for name in "$@"; do
         if [ -n "${!name:-}" ]; then
-            FLAGS+=("--$(printf %s "$name" | tr '[:upper:]' '[:lower:]')=${!name}")
+            FLAGS+=("--$(lower "$name")=${!name}")
         fi
     done
 }
+
+lower() { printf %s "$1" | tr '[:upper:]' '[:lower:]'; }
 
 quoted() { # quoted WORD...: the words as they can be typed, on one line
     local word text=""
@@ -255,8 +257,8 @@ choose_results() { # choose_results FLAG...: lets results take what decode made,
     done
     named=$zones
     if [ -z "$named" ] && [ -f "${ZONES_FILE:-}" ]; then
-        named=$(tr '\n' ' ' <"$ZONES_FILE" | grep -oE '"[a-z][a-z0-9-]*" *:' | tr -d '": ' |
-            paste -s -d , -)
+        named=$("$PYTHON" -c "import json, sys
+print(*json.load(open(sys.argv[1], encoding='utf-8-sig')), sep=',')" "$ZONES_FILE" </dev/null)
     fi
     further=$(further_zones "$named")
     if [ -n "$further" ]; then results+=("--zones=$further"); fi
@@ -312,7 +314,7 @@ decode() {
             -h | --help) usage; exit 0 ;;
             --) shift; break ;;
             -*) fail "$1 stands before --; write: bash $SCRIPT [ZONE ...] -- $1" ;;
-            *) zones=${zones:+$zones,}$1; shift ;;
+            *) zones=${zones:+$zones,}$(lower "$1"); shift ;;
         esac
     done
     choose_data_set "$data_set"

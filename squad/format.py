@@ -239,7 +239,7 @@ class Question:
             return False
         value = self._node.value["is_impossible"]
         if not isinstance(value, bool):
-            self.refuse("'is_impossible' is not a truth value")
+            self.refuse("'is_impossible' is not a truth value: true or false, without quotes")
         return value
 
     @property
@@ -291,7 +291,7 @@ def explain_other_form(top):
         if is_list_of_passages(top.value):
             top.refuse("a list, which SQuAD's form has under 'data'; write {\"data\": [...]}")
     elif isinstance(top.value, dict) and "data" not in top.value:
-        if top.has("paragraphs") or top.has("context"):
+        if top.has("paragraphs", list) or top.has("context", str):
             top.refuse('one entry of a list; write {"data": [...]} with such entries in it')
         if top.value and all(isinstance(value, str) for value in top.value.values()):
             top.refuse("no 'data'; it looks like a prediction file: were two files swapped?")

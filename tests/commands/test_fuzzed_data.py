@@ -5,127 +5,26 @@ out or doubled, bytes cut or flipped, other encodings. eval_squad.py runs throug
 run_squad.py reads is read as it reads it, in this process, and cut into windows.
 """
 
-import codecs
 import collections
 import contextlib
 import copy
-import gzip
 import io
 import json
 import re
 import string
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import eval_cmrc2018
 import eval_squad
-from common import command_line
 from common.command_line import UserError
 from spans import data_sets
 from spans.windows import make_windows
 from tests.conftest import ROOT
 from tests.support import chinese, small
+from tests.support.fuzz import files_after, fuzzed, run
 from tokenization import Tokenizer
-
-VALUES = st.sampled_from(
-    [None, True, False, 0, 1, -1, 17.0, 2.5, float("nan"), float("inf"), 10**30, 1e300]
-    + [
-        "",
-        " ",
-        "x",
-        "the",
-        "\u00a0",
-        "\ud83d",
-        "0",
-        "1858",
-        "nan",
-        "\x00",
-        "\u5317\u4eac",
-        "a" * 300,
-    ]
-    + [[], {}, [[]], [{}], ["x"], {"text": ["x"], "answer_start": [0]}, {"text": "x"}]
-)
-NAMES = st.sampled_from(
-    ["data", "paragraphs", "context", "qas", "id", "question", "answers", "text", "answer_start"]
-    + ["is_impossible", "context_text", "query_id", "query_text", "title", "x"]
-)
-
-
-def places(node, path=()):
-    """All places in a JSON value, as tuples of keys and indices."""
-    yield path
-    if isinstance(node, (dict, list)):
-        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-            yield from places(value, (*path, key))
-
-
-def mutated(draw, document):
-    """A copy of the document with one thing changed in it."""
-    document = copy.deepcopy(document)
-    inside = [place for place in places(document) if place]
-    if not inside:
-        return document
-    *path, key = draw(st.sampled_from(inside))
-    parent = document
-    for step in path:
-        parent = parent[step]
-    change = draw(st.sampled_from("retype retype remove rename double wrap float pad".split()))
-    if change == "retype":
-        parent[key] = draw(VALUES)
-    elif change == "remove":
-        del parent[key]
-    elif change == "rename" and isinstance(parent, dict):
-        parent[draw(NAMES)] = parent.pop(key)
-    elif change == "double" and isinstance(parent, list):
-        parent.insert(key, copy.deepcopy(parent[key]))
-    elif change == "wrap":
-        parent[key] = [parent[key]]
-    elif change == "float" and isinstance(parent[key], int):
-        parent[key] = float(parent[key]) + draw(st.sampled_from([0, 0, 1, -1, 0.5]))
-    elif change == "pad" and isinstance(parent[key], str):
-        parent[key] = (
-            draw(st.sampled_from([" %s", "%s ", "\u00a0%s\n", "%s.", "x%s"])) % parent[key]
-        )
-    return document
-
-
-def damaged(draw, content):
-    """The bytes of a file after something went wrong with it."""
-    place = draw(st.integers(0, len(content)))
-    dropped, byte = draw(st.integers(1, 9)), bytes([draw(st.integers(0, 255))])
-    return draw(
-        st.sampled_from(
-            [
-                content[:place],
-                content[:place] + content[place + dropped :],
-                content[:place] + byte + content[place + 1 :],
-                content[:place] + byte + content[place:],
-                content + content,
-                content + b"\n" + content,
-                content.decode("utf-8", "replace").encode("utf-16"),
-                content.decode("utf-8", "replace").encode("latin-1", "replace"),
-                gzip.compress(content),
-                codecs.BOM_UTF8 + content,
-                b"<!doctype html>" + content,
-            ]
-        )
-    )
-
-
-@st.composite
-def files_after(draw, documents):
-    """The bytes of a file: one of the documents, changed a little or not at all."""
-    document = draw(st.sampled_from(documents))
-    for _ in range(draw(st.integers(0, 2))):
-        document = mutated(draw, document)
-    content = json.dumps(document, ensure_ascii=draw(st.booleans()), indent=draw(INDENTS))
-    content = content.encode("utf-8", "surrogatepass")
-    return damaged(draw, content) if draw(st.integers(0, 4)) == 0 else content
-
-
-INDENTS = st.sampled_from([None, 1])
 
 
 def cut_to_size(document):
@@ -209,16 +108,6 @@ def naive_metric(golds, predictions):
             best = [max(best[0], gold == predicted), max(best[1], near, gold == predicted)]
         exact, f1 = exact + best[0], f1 + best[1]
     return 100 * exact / len(golds), 100 * f1 / len(golds)
-
-
-def run(main, *argv):
-    """(exit status, stdout, stderr) of a command."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(
-        SystemExit
-    ) as stopped:
-        command_line.run(main, [str(argument) for argument in argv])
-    return stopped.value.code or 0, out.getvalue(), err.getvalue()
 
 
 def check_one_line(status, out, err):
@@ -307,21 +196,6 @@ def check_answer(example, golds, version_2):
     held = "".join(example.words[example.start_word : example.end_word + 1])
     wanted = "".join(example.answer_text.split())
     assert wanted in "".join(held.split()) or (example.has_whole_words and wanted[1:] in held)
-
-
-def fuzzed(strategy, check, count):
-    """A test of ``check(folder, drawn)`` on that many files."""
-
-    @settings(
-        max_examples=count,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
-    @given(drawn=strategy)
-    def test(tmp_path_factory, drawn):
-        check(tmp_path_factory.getbasetemp(), drawn)
-
-    return test
 
 
 def check_cmrc(folder, files):

@@ -9,12 +9,12 @@ import json
 import shutil
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import run_squad
-from tests.commands.test_fuzzed_data import ALL_CHINESE, ENGLISH, damaged, files_after, run
+from tests.commands.test_fuzzed_data import ALL_CHINESE, ENGLISH
 from tests.support import small
+from tests.support.fuzz import damaged, files_after, fuzzed, run
 
 VOCABULARY = "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *small.WORDS]).encode() + b"\n"
 
@@ -57,18 +57,5 @@ def check(folder, drawn):
         shutil.rmtree(str(out))
 
 
-def fuzzed(count):
-    @settings(
-        max_examples=count,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
-    @given(drawn=inputs())
-    def test(tmp_path_factory, drawn):
-        check(tmp_path_factory.getbasetemp(), drawn)
-
-    return test
-
-
-test_whatever_comes_is_one_line = fuzzed(100)
-test_whatever_comes_is_one_line_long = pytest.mark.slow(fuzzed(1000))
+test_whatever_comes_is_one_line = fuzzed(inputs(), check, 100)
+test_whatever_comes_is_one_line_long = pytest.mark.slow(fuzzed(inputs(), check, 1000))

@@ -15,8 +15,8 @@ COMMANDS = sorted(path.name for path in ROOT.glob("*.py") if "\ndef main(" in pa
 MODULES = ["demo.run"] + sorted(
     "benchmarks." + path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py")
 )
-# Written in full, these need Python's own library only.
-NEED_NOTHING = {"benchmarks.flops"}
+# What these need beside Python's own library, no environment of ours has.
+NEED_NOTHING = {"benchmarks.peer"}
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,7 @@ def test_what_is_to_be_typed_is_true_where_the_user_stands(project, tmp_path):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
         line = refusal(project, ["report.py"], python=[environment + "/bin/python"])
         assert line.endswith("; type: make setup RUNTIME=2.21")
+        assert refusal(project, ["report.py"]).endswith("; type: source .venv/bin/activate")
         shutil.rmtree(str(project / ".venv"))
         line = refusal(project, ["report.py"])
         assert line.endswith("; type: source .venv-2.21/bin/activate")
@@ -110,3 +111,17 @@ def test_a_module_of_ours_that_is_missing_is_no_matter_of_the_environment(projec
         [sys.executable, "-c", code], cwd=str(project), stderr=subprocess.PIPE, check=False
     )
     assert run.returncode == 1 and b"Traceback" in run.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", MODULES)
+def test_help_by_path_and_from_anywhere(tmp_path, module):
+    path = str(ROOT / (module.replace(".", "/") + ".py"))
+    run = subprocess.run(
+        [sys.executable, path, "--help"],
+        cwd=str(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, b"") and run.stdout

@@ -74,6 +74,21 @@ def test_a_bucket_is_written_listed_and_read(bucket):
         files.read_bytes(path, "--data")
 
 
+def test_a_place_that_does_not_answer_is_one_line(monkeypatch):
+    for ask in (files.exists, files.is_directory, files.read_bytes):
+        with pytest.raises(UserError, match="cannot reach https://b.c/x .*; name a local file"):
+            ask("https://b.c/x")
+
+    class Silent(FakeBucket):
+        def exists(self, path):
+            raise tf.errors.FailedPreconditionError(None, None, "no such host\n\twhen reading")
+
+    monkeypatch.setattr(files, "_gfile", lambda: Silent(None))
+    with pytest.raises(UserError) as refused:
+        files.read_bytes("gs://b/x")
+    assert str(refused.value) == "cannot reach gs://b/x (no such host)"
+
+
 @pytest.mark.parametrize("where", ["gs://b/x.json", "local"])
 def test_what_fails_half_way_leaves_the_old_file_and_nothing_else(where, bucket, tmp_path):
     path = where if "://" in where else str(tmp_path / "x.json")

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import tensorflow.compat.v1 as tf
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import convert_checkpoint
 from common.configuration import BertConfig
 from hub import tokenizers
 from running import checkpoints
-from tests.commands.test_fuzzed_data import damaged, files_after, mutated, run
 from tests.support import small
+from tests.support.fuzz import damaged, files_after, fuzzed, mutated, run
 from tests.support.hub_files import bert_config, library_tokenizer, tensors_of
 
 VOCABULARY = "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *small.WORDS]).encode() + b"\n"
@@ -102,18 +101,7 @@ def check_reader(out):
     assert max(tokenizer.vocabulary.values()) < config.vocab_size
 
 
-def fuzzed(count):
-    @settings(
-        max_examples=count,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
-    @given(files=directories())
-    def test(tmp_path_factory, files):
-        check(tmp_path_factory.getbasetemp(), files)
-
-    return test
-
-
-test_whatever_comes_is_a_reader_or_one_line = fuzzed(15)
-test_whatever_comes_is_a_reader_or_one_line_long = pytest.mark.slow(fuzzed(200))
+test_whatever_comes_is_a_reader_or_one_line = fuzzed(directories(), check, 15)
+test_whatever_comes_is_a_reader_or_one_line_long = pytest.mark.slow(
+    fuzzed(directories(), check, 200)
+)

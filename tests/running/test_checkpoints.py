@@ -335,6 +335,17 @@ def test_a_model_without_its_training_state_is_not_gone_on_with(model, small_fil
     assert "--init_checkpoint=%s" % (model / LAST) in said(capsys)[-1]
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_in_the_place_of_a_file_is_refused_at_once(overwrite, model, small_files, capsys):
+    (model / "checkpoint").unlink()
+    (model / "checkpoint").mkdir()
+    before = sorted(path.name for path in model.iterdir())
+    more = dict(num_train_epochs=3, overwrite=overwrite)
+    assert small.run(small_files, model, do_train=True, **more) == 2
+    assert "%s is a directory" % (model / "checkpoint") in said(capsys)[-1]
+    assert sorted(path.name for path in model.iterdir()) == before
+
+
 GONE_BADLY = {
     "lacks": (
         lambda name, value: None if name.endswith("query/kernel/adam_v") else value,

@@ -362,6 +362,13 @@ def test_what_is_next_after_attention_and_after_the_baseline_alone(project):
     assert said[-1].endswith("eval_squad.py squad/dev-v1.1.json prediction/predictions.json")
 
 
+def test_zones_in_capitals(project):
+    said = project.run("decode_squad.sh", "Q2", "UNION").stdout.splitlines()
+    assert project.flags()["mask_zone"] == "q2,union"
+    assert said[-2] == "Next, once every zone is decoded:"
+    assert said[-1].endswith(" results.csv --zones=union")
+
+
 def test_zones_of_a_file_are_named_in_what_is_next(project):
     (project.root / "mine.json").write_text(
         '{"sep": [["any",\n ["sep"]]], "p-cls" : [["any", "cls"]]}'

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.support.false_machine import CREATED, Machine
+from tests.support.false_machine import CREATED, ROOT, Machine
 
 
 @pytest.fixture
@@ -124,3 +124,24 @@ def test_clean_says_what_it_removes_and_keeps_the_users_work(make, machine):
     assert all((machine.project / name).exists() for name in work)
     assert not any((machine.project / name).exists() for name in caches)
     assert not (machine.project / ".venv").exists()
+
+
+@pytest.mark.quick
+def test_git_passes_over_what_the_commands_of_the_readme_write():
+    written = (
+        "results.csv results_significance.csv results.json squad.pdf squad.png report.html map.svg "
+        "my-reader/reader.json output/squad/checkpoint prediction/predictions.json "
+        "prediction_seed1/predictions.json .python/uv bert/vocab.txt "
+        "squad/dev-v1.1.json squad/train-v1.1.json.part cmrc2018/cmrc2018_dev.json"
+    ).split()
+    run = subprocess.run(
+        ["git", "check-ignore", *written],
+        cwd=str(ROOT),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        universal_newlines=True,
+        check=False,
+    )
+    if run.returncode == 128:
+        pytest.skip("needs a clone of the repository, not a copy")
+    assert run.stdout.split() == written

@@ -334,6 +334,7 @@ OTHER_FORMS = {
     "json lines": ("\n".join(map(json.dumps, rows())), ["is JSON Lines", "SQuAD's form is {"]),
     "rows": (json.dumps(rows()), ["the top level: a list, which SQuAD's form has under 'data'"]),
     "one row": (json.dumps(rows()[0]), ['write {"data": [...]} with such entries in it']),
+    "columns": ('{"context": {"0": "a"}, "id": {"0": "q"}}', ["top level: no 'data', which SQuAD"]),
     "articles": (json.dumps(GOOD["data"]), ["under 'data'; write {\"data\": [...]}"]),
     "paragraphs": (json.dumps(GOOD["data"][0]["paragraphs"]), ["under 'data'"]),
     "cut": (json.dumps(GOOD)[:-40], ["its end is missing", "cut short"]),

@@ -232,7 +232,7 @@ def test_files_of_another_shape_say_where(read, content, complaint, is_training)
         ({**question(), "answers": "Lima"}, ": 'answers' is not a list"),
         ({**question(), "answers": [{"answer_start": 1}]}, ".answers[0]: no 'text'"),
         ({**question(), "answers": [{"text": "x"}]}, ": answers[0] has no 'answer_start'"),
-        (question(is_impossible="no"), ": 'is_impossible' is not a truth value"),
+        (question(is_impossible="no"), ": 'is_impossible' is not a truth value: true or false"),
         (question(is_impossible=True), "use --version_2_with_negative=True"),
     ],
 )
