@@ -133,6 +133,12 @@ def _begin(parent, verbose):
     quiet.prepare(verbose)
 
 
+# What the system says, in TensorFlow's errors of several classes, when a file cannot be written.
+_NOT_WRITTEN = (
+    "No space left", "quota", "File too large", "Permission denied", "Read-only file system",
+)  # fmt: skip
+
+
 @contextlib.contextmanager
 def errors_explained(size_flag, place_flag):
     """Turns those errors of TensorFlow that a user can do something about into UserErrors.
@@ -143,15 +149,17 @@ def errors_explained(size_flag, place_flag):
     """
     try:
         yield
-    except tf.errors.ResourceExhaustedError as error:
-        if "No space left" in error.message or "quota" in error.message:
+    except tf.errors.OpError as error:
+        if any(reason in error.message for reason in _NOT_WRITTEN):
             raise UserError("%s: cannot write %s" % (place_flag, _gist(error)))
-        raise UserError("the device ran out of memory; lower --%s" % size_flag)
-    except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
-        raise UserError(
-            "--output_dir or --init_checkpoint: a checkpoint in there is damaged (%s); "
-            "copy it again" % _gist(error)
-        )
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            raise UserError("the device ran out of memory; lower --%s" % size_flag)
+        if isinstance(error, (tf.errors.DataLossError, tf.errors.OutOfRangeError)):
+            raise UserError(
+                "--output_dir or --init_checkpoint: a checkpoint in there is damaged (%s); "
+                "copy it again" % _gist(error)
+            )
+        raise
 
 
 def _gist(error):

@@ -233,3 +233,27 @@ def test_a_control_c_lets_what_is_at_work_finish():
     assert sorted(found) == sorted(started)
     assert len(found) < 10
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(
+    "kind, message, told",
+    [
+        (
+            "ResourceExhaustedError",
+            "/o/x; No space left on device",
+            "--there: cannot write /o/x; No",
+        ),
+        (
+            "OutOfRangeError",
+            "/o/x; File too large\n\t [[save]]",
+            "--there: cannot write /o/x; File",
+        ),
+        ("PermissionDeniedError", "/o/x; Permission denied", "--there: cannot write /o/x; Perm"),
+        ("ResourceExhaustedError", "OOM when allocating", "ran out of memory; lower --size"),
+        ("OutOfRangeError", "Read less bytes than requested", "is damaged (Read less bytes"),
+    ],
+)
+def test_what_tensorflow_says_of_disk_and_memory(kind, message, told):
+    with pytest.raises(UserError) as refused, loop.errors_explained("size", "--there"):
+        raise getattr(tf.errors, kind)(None, None, message)
+    assert told in str(refused.value) and "\n" not in str(refused.value)
