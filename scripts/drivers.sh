@@ -236,7 +236,7 @@ choose_results() { # choose_results FLAG...: lets results take what decode made,
     local flag zone further named partial="" is_sweep=yes count=0
     for flag in "$@"; do
         case $flag in
-            --mask_zone=?*) zones=${flag#*=} ;;
+            --mask_zone=?*) zones=$(lower "${flag#*=}") ;;
             --zones_file=?*) ZONES_FILE=${flag#*=} ;;
             --do_sweep=[Ff]alse | --nodo_sweep) is_sweep="" ;;
             --write_attention | --write_attention=[Tt]rue)
