@@ -98,8 +98,8 @@ def check_refused(status, said, written):
 def check_scores(folder, made, data):
     """get_results.py and report.py on predictions and questions."""
     place = copy_changed(made, folder, [DATA, *PREDICTIONS, *NOTES], data)
-    for name in TABLES:
-        (place / name).unlink()
+    for path in place.glob("results*"):
+        path.unlink()
     argv = [place / "a", place / TABLE, "--data-file", place / DATA]
     status, printed, said = run(get_results.main, *argv)
     page = place / "page.html"

@@ -75,7 +75,7 @@ def test_a_bucket_is_written_listed_and_read(bucket):
 
 
 def test_a_place_that_does_not_answer_is_one_line(monkeypatch):
-    for ask in (files.exists, files.is_directory, files.read_bytes):
+    for ask in (files.exists, files.read_bytes):
         with pytest.raises(UserError, match="cannot reach https://b.c/x .*; name a local file"):
             ask("https://b.c/x")
 
