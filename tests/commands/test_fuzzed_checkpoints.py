@@ -99,7 +99,7 @@ def decoded(small_files, small_model, tmp_path_factory):
 
 
 DRAWN, NEEDED = st.tuples(st.sampled_from(NAMES), damages()), ("decoded", "small_files")
-test_whatever_comes_is_the_reader_or_one_line = fuzzed(DRAWN, check, 10, *NEEDED)
+test_whatever_comes_is_the_reader_or_one_line = fuzzed(DRAWN, check, 6, *NEEDED)
 test_whatever_comes_is_the_reader_or_one_line_long = pytest.mark.slow(
     fuzzed(DRAWN, check, 300, *NEEDED)
 )
