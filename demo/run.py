@@ -122,6 +122,7 @@ def protocol(settings, directory):
         "--predict_file=" + path("dev.json"),
         "--prediction_dir=" + path("prediction"),
     ]
+    flags = settings.reading_flags()
     train = ["--do_train=True", "--do_predict=True", "--train_file=" + path("train.json")]
     baseline = files.join(path("prediction"), "predictions.json")
     results, significance = path("results.csv"), path("results_significance.csv")
@@ -143,7 +144,7 @@ def protocol(settings, directory):
         ),
         (
             "Decode with one zone masked in one layer, for every zone and layer",
-            [["run_squad.py", "--do_sweep=True", *reader, *settings.reading_flags()]],
+            [["run_squad.py", "--do_sweep=True", "--write_attention=True", *reader, *flags]],
         ),
         ("Collect the scores", [[*collect, "--baseline", baseline]]),
         ("Draw the map", [[*draw, path("heatmap.pdf")], [*draw, path("heatmap.png")]]),

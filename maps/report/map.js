@@ -26,7 +26,8 @@ function arrangePanels(state, map) {
   for (const panel of panels) useMap(panel, map);
   const columns = report.maps[map].columns.length;
   const main = document.querySelector("main");
-  main.classList.toggle("wide", columns > (panels.length > 1 ? 6 : 8));
+  main.classList.toggle("wide", columns > 8);
+  main.classList.toggle("stacked", columns > 6);
   main.classList.toggle("several", panels.length > 1);
 }
 

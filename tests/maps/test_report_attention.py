@@ -98,7 +98,7 @@ def test_weights_stand_beside_each_map(shown, folder):
     labels = shown.texts("#which-map option")
     shown.find("#which-map option[value='%d']" % labels.index("heads, P2Q")).click()
     check(shown, folder, OF_HEADS, folder.ids)
-    assert "Above 0, squares" in shown.text("#looked") or "Above 0, cells" in shown.text("#looked")
+    assert "Above 0, cells that get more weight tend to be needed more" in shown.text("#looked")
     # A weight belongs to one layer.
     shown.find("#which-map option[value='%d']" % labels.index("every layer at once")).click()
     assert len(shown.texts(".panel")) == 1
