@@ -4,7 +4,7 @@ import common.environment  # noqa: F401
 
 from common import quiet  # isort: split
 
-from common import command_line
+from common import command_line, files
 from hub.reading import from_hub
 from hub.writing import to_hub
 
@@ -24,6 +24,22 @@ does. A reader whose directory lacks its configuration or its vocabulary needs -
 and --vocab_file."""
 
 
+def _check_order(options):
+    """Raises UserError if it is OUT that holds the model, not DIR."""
+    config = "bert_config.json" if options.to_safetensors else "config.json"
+    first = "--to-safetensors output/squad" if options.to_safetensors else "path/to/hub-directory"
+
+    def holds(folder):
+        """Whether there is a model in the folder."""
+        return files.exists(files.join(folder, config))
+
+    command_line.check_order(
+        "convert_checkpoint.py",
+        (options.directory, options.out),
+        ((first, holds), ("my-reader", lambda folder: not holds(folder))),
+    )
+
+
 def main(argv=None):
     """Runs the script; see ``--help``."""
     parser = command_line.ArgumentParser(description=_DESCRIPTION)
@@ -40,6 +56,7 @@ def main(argv=None):
         help="of the trained reader, where no note beside it says so",
     )
     options = parser.parse_args(argv)
+    _check_order(options)
     quiet.prepare()
     if options.to_safetensors:
         lower = {"True": True, "False": False, None: None}[options.do_lower_case]

@@ -353,3 +353,11 @@ def test_the_settings_of_the_tokenizer_are_noted(said, noted, warning, source, t
     warnings = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
     assert len(warnings) == (warning is not None)
     assert all(warning in line for line in warnings)
+
+
+@pytest.mark.parametrize("flags, config", [([], "config"), (["--to-safetensors"], "bert_config")])
+def test_swapped_arguments_are_recognised(flags, config, source, tmp_path, capsys):
+    (source / "config.json").rename(source / (config + ".json"))
+    line = refusal(capsys, convert_checkpoint.main, *flags, tmp_path / "out", source)
+    assert "another order; write them as in: convert_checkpoint.py" in line
+    assert line.endswith(" my-reader") and not (tmp_path / "out").exists()
