@@ -93,15 +93,18 @@ class LibraryTokenizer:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self.vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
+        self._pieces = {number: piece for piece, number in self.vocabulary.items()}
 
     def tokenize(self, text):
         """The list of pieces of a text."""
-        return self._encode(text).tokens
+        return self.placed(text).pieces
 
     def placed(self, text):
         """The Pieces of a text."""
         encoded = self._encode(text)
-        return Pieces(encoded.tokens, encoded.ids, encoded.offsets)
+        # Of what it does not know, the library's own list of tokens has the text itself.
+        pieces = [self._pieces[number] for number in encoded.ids]
+        return Pieces(pieces, encoded.ids, encoded.offsets)
 
     def ids(self, pieces):
         """The list of the pieces' ids."""

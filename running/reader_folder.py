@@ -157,6 +157,7 @@ def settle(asked, typed):
         _check_config(settled["bert_config_file"], own["bert_config_file"], mend)
         if not asked.do_train:
             _check_flags(asked, typed, noted)
+    _tell_needless(settled["vocab_file"], typed)
     settled["score_padding"] = _scores_padding(asked, noted)
     return settled
 
@@ -208,9 +209,12 @@ def _check_config(given, own, mend):
 
 def _check_flags(asked, typed, noted):
     """Raises UserError where a flag cannot be right; says where one is not that of training."""
+    meant = dict(noted)
+    if noted.get("strip_accents", True) is None:
+        meant["strip_accents"] = noted.get("do_lower_case")
     differing = [
         (name, getattr(asked, name), value)
-        for name, value in noted.items()
+        for name, value in meant.items()
         if name in typed and value not in (None, getattr(asked, name))
     ]
     for name, value, own in differing:
@@ -225,6 +229,17 @@ def _check_flags(asked, typed, noted):
             "NOTE: the reader in %s was trained otherwise: %s."
             % (asked.output_dir, ", ".join(told))
         )
+
+
+def _tell_needless(vocabulary, typed):
+    """Says which of the typed flags a ``tokenizer.json`` leaves nothing to say."""
+    if str(vocabulary).endswith(".json"):
+        for flag in TABLE:
+            if flag.name in typed and (flag.noted == AGREE or flag.name == "align_answers"):
+                say(
+                    "NOTE: --%s plays no part: %s says itself how text is cut"
+                    % (flag.name, vocabulary)
+                )
 
 
 def _scores_padding(asked, noted):

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from tokenizers import Tokenizer
 
 import convert_checkpoint
 import run_squad
@@ -41,9 +42,13 @@ class Converted:
         ]
         settings = {name: value for name, value in self.note.items() if name != "score_padding"}
         settings.setdefault("do_lower_case", True)
-        tokenizer = tokenizers.load(self.vocabulary, **settings)
-        examples = read_examples(str(folder / "questions.json"), False, False)
-        self.windows = make_windows(examples, tokenizer, is_training=False, **SIZES)
+        self._tokenizer = tokenizers.load(self.vocabulary, **settings)
+        self.windows = self.windows_of(folder / "questions.json")
+
+    def windows_of(self, path):
+        """The windows of a data file."""
+        examples = read_examples(str(path), False, False)
+        return make_windows(examples, self._tokenizer, is_training=False, **SIZES)
 
     def window(self, question, number):
         """One window, by the number of its question and its own among that question's."""
@@ -82,6 +87,19 @@ def test_windows_are_the_same(converted):
         assert window.first_passage_token == golden["first_passage_position"]
         assert [list(pair) for pair in window.passage.offsets[shown]] == golden["offsets"]
         assert "".join("%d" % is_best for is_best in context) == golden["max_context"]
+
+
+def test_what_the_vocabulary_lacks_is_unknown_in_questions_too(converted, tmp_path, capsys):
+    """Against the library itself, which has the text in the place of an unknown piece."""
+    question, passage = "Who built 塔, and 谁?", "The 塔 was built by 张三 in 1901."
+    qas = [{"id": "q", "question": question, "answers": []}]
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": [{"context": passage, "qas": qas}]}]}))
+    (window,) = converted.windows_of(path)
+    library = Tokenizer.from_file(str(converted.folder / "model" / "tokenizer.json"))
+    assert window.input_ids == library.encode(question, passage).ids
+    if "roberta" not in converted.out.name:  # to bytes nothing is unknown
+        assert "does not know" in capsys.readouterr().err
 
 
 # Logits -----------------------------------------------------------------------------------------
@@ -176,12 +194,16 @@ def differing(converted, folder, name):
     return sum(found[question] != answer for question, answer in expected.items())
 
 
-def test_answers_of_a_sweep_and_of_a_single_cell_are_the_same(converted, tmp_path):
+def test_answers_of_a_sweep_and_of_a_single_cell_are_the_same(converted, tmp_path, capsys):
     zones = dict(do_sweep=True, mask_zone="q2p,p2q,p2,union", prediction_dir=tmp_path)
     assert small.status_of(run_squad.main, converted.flags(**zones)) == 0
     names = [path.name for path in (converted.folder / "expected").glob("predictions*.json")]
     assert len(names) == 6
     assert [differing(converted, tmp_path, name) for name in sorted(names)] == [0] * 6
     alone = dict(do_predict=True, mask_zone="p2", mask_layer=2, prediction_dir=tmp_path / "alone")
+    says_all = converted.vocabulary.name == tokenizers.LIBRARY_FILE
+    alone.update({"do_lower_case": False} if says_all else {})
+    capsys.readouterr()
     assert small.status_of(run_squad.main, converted.flags(**alone)) == 0
+    assert ("--do_lower_case plays no part" in capsys.readouterr().err) == says_all
     assert differing(converted, tmp_path / "alone", "predictions_layer2_p2.json") == 0
