@@ -46,6 +46,11 @@ def main(argv=None):
     predictions = read_predictions(options.prediction_file)
     source = "prediction file: %s" % options.prediction_file
     result = evaluation(development, predictions, source, say)
+    if sample:
+        from maps import clustered  # takes a second
+
+        scores = development.score_those_there(predictions)
+        say("\n".join(clustered.scores_in_words(development, scores, ("EM", "F1"))))
     if options.out_file is not None:
         files.write_json(options.out_file, result, "--out-file", indent=None)
     print(json.dumps(result))

@@ -131,27 +131,26 @@ def _tell(development, scores, options):
     )
 
 
-def _tell_intervals(development, scores):
-    from maps import clustered  # takes a second, and is for samples only
+def _tell_intervals(development, scores, names=("exact", "f1")):
+    """Of a sample, for its scores are about questions beyond it, too."""
+    if development.sample:
+        from maps import clustered  # takes a second
 
-    clusters = clustered.clusters_of(development, clustered.UNITS[0])
-    for name, values in scores._asdict().items():
-        found = clustered.change(values[np.newaxis], clusters)
-        ends = max(0, found.low), min(100, found.high)
-        say("%s: %.2f, 95 %% interval %.2f to %.2f" % (name, found.change, *ends))
+        say("\n".join(clustered.scores_in_words(development, scores, names)))
 
 
 def _evaluated(development, predictions, options):
     """(the result, the images: dict file name -> PNG as bytes)."""
     source = "prediction file: %s" % options.prediction_file
     if options.dataset == "cmrc2018":
-        return cmrc2018.metric.evaluation(development, predictions, source, say), {}
+        result = cmrc2018.metric.evaluation(development, predictions, source, say)
+        _tell_intervals(development, development.score_those_there(predictions), ("EM", "F1"))
+        return result, {}
     scores = development.score(predictions, source)
     more, images = {}, {}
     if options.na_prob_file is not None:
         scores, more, images = _with_probabilities(development, predictions, scores, options)
-    if development.sample:
-        _tell_intervals(development, scores)
+    _tell_intervals(development, scores)
     if options.verbose:
         _tell(development, scores, options)
     return {**summary(scores, development.has_answer), **more}, images

@@ -104,7 +104,8 @@ def _of_word_pieces(directory, names, document):
         if document is not None:
             others = {
                 piece for number, piece in enumerate(_in_order(document))
-                if vocabulary.get(piece) != number
+                # The Chinese vocabulary has an entry that is white space, which no text comes to.
+                if vocabulary.get(piece) != number and piece == piece.strip()
             }  # fmt: skip
             if others:
                 say(

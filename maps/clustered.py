@@ -163,6 +163,25 @@ def change(differences, clusters) -> Change:
     )
 
 
+def scores_in_words(development, scores, names):
+    """Each score with its interval, such as ``exact: 61.50, 95 % interval 55.12 to 67.50``.
+
+    Args:
+        development: the questions, for which of them belong together.
+        scores: squad.metric.Scores.
+        names: what the two are called.
+
+    Returns:
+        Two lines of text.
+    """
+    clusters, lines = clusters_of(development, UNITS[0]), []
+    for name, values in zip(names, scores):
+        found = change(values[np.newaxis], clusters)
+        ends = max(0, found.low), min(100, found.high)
+        lines.append("%s: %.2f, 95 %% interval %.2f to %.2f" % (name, found.change, *ends))
+    return lines
+
+
 def _distance(mean, square, effective, truth):
     """How many standard errors the mean is from what may be the truth: Tango's score statistic.
 

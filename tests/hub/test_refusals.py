@@ -307,6 +307,26 @@ def test_a_case_that_cannot_be_is_named(source, tmp_path, capsys, shared):
     assert "DIR: tokenizer_config.json says do_lower_case = True, but the vocabulary is" in line
 
 
+@pytest.mark.parametrize("other, warnings", [("\u2028", 0), ("##x", 1)])
+def test_two_files_that_do_not_agree_are_named(other, warnings, source, tmp_path, capsys):
+    """The Chinese vocabulary has an entry that is white space, which no text comes to."""
+    pieces = (source / "vocab.txt").read_text("utf-8").split("\n")[:-2]
+    (source / "vocab.txt").write_text("\n".join(pieces + ["\u2028"]) + "\n", "utf-8")
+    document = {
+        "normalizer": {"type": "BertNormalizer", "lowercase": False},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "model": {
+            "type": "WordPiece",
+            "unk_token": "[UNK]",
+            "vocab": {piece: number for number, piece in enumerate(pieces + [other])},
+        },
+    }
+    (source / "tokenizer.json").write_text(json.dumps(document))
+    assert small.status_of(convert_checkpoint.main, [str(source), str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().err
+    assert said.count("do not agree") == warnings
+
+
 def test_no_tokenizer_is_named(source, tmp_path, capsys):
     (source / "vocab.txt").unlink()
     line = refusal(capsys, convert_checkpoint.main, source, tmp_path / "out")

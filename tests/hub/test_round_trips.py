@@ -15,8 +15,11 @@ import pytest
 import safetensors.numpy
 
 import convert_checkpoint
+import eval_cmrc2018
 import run_squad
-from tests.support import small
+from tests.support import chinese, small
+from tests.support.hub_files import bert_config, write_directory
+from tests.support.hub_files import tensors_of as random_tensors
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 KINDS = ("bert", "electra", "distilbert", "albert", "roberta")
@@ -99,32 +102,55 @@ def test_an_encoder_is_trained_from(model, tmp_path):
     assert all(np.array_equal(back[name], kept[name]) for name in kept)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("driver", ["decode_squad.sh", "decode_cmrc2018.sh"])
-def test_the_drivers_need_no_more_than_the_folder(driver, model, tmp_path):
-    """No BERT_DIR, no case, no lengths; and the layers and the tokenizer of any architecture."""
-    assert convert(model, tmp_path / "here") == 0
+def decoded_by(driver, questions, folder, *flags):
+    """Types a driver for q2 and three questions; returns the answers with it masked in layer 1."""
     chosen = dict(
         MODEL_OUTPUT_DIR="here",
-        PREDICT_FILE=str(model.parent / "questions.json"),
+        PREDICT_FILE=str(questions),
         PREDICTION_DIR="prediction",
         USE_TPU="False",
         MAX_QUESTIONS="3",
         PYTHON=sys.executable,
     )
-    typed = ["bash", str(ROOT / driver), "q2", "--", "--mask_layer=1"]
     done = subprocess.run(
-        typed + ["--max_seq_length=192"],
+        ["bash", str(ROOT / driver), "q2", "--", *flags],
         env=dict(os.environ, **chosen),
-        cwd=str(tmp_path),
+        cwd=str(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         universal_newlines=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    found = json.loads((tmp_path / "prediction" / "predictions_layer1_q2.json").read_text())
+    return json.loads((folder / "prediction" / "predictions_layer1_q2.json").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("driver", ["decode_squad.sh", "decode_cmrc2018.sh"])
+def test_the_drivers_need_no_more_than_the_folder(driver, model, tmp_path):
+    """No BERT_DIR, no case, no lengths; and the layers and the tokenizer of any architecture."""
+    assert convert(model, tmp_path / "here") == 0
+    questions, flags = model.parent / "questions.json", ("--mask_layer=1", "--max_seq_length=192")
+    assert len(decoded_by(driver, questions, tmp_path, *flags)) == 3
+
+
+@pytest.mark.slow
+def test_a_chinese_reader_of_the_hub_answers_and_its_sample_is_scored(tmp_path, capsys):
+    files = chinese.write_files(tmp_path)
+    config = dict(bert_config(), vocab_size=len(chinese.PIECES))
+    source = write_directory(tmp_path / "hub", config, random_tensors(config), files.vocab)
+    (source / "tokenizer_config.json").write_text('{"do_lower_case": true}')
+    assert convert(source, tmp_path / "here") == 0
+    found = decoded_by("decode_cmrc2018.sh", files.own_form, tmp_path, "--max_seq_length=40")
+    passages = {key: passage for _, passage, asked in chinese.passages() for key, *_ in asked}
     assert len(found) == 3
+    assert all(text in passages[key].replace(" ", "") for key, text in found.items())
+    baseline = tmp_path / "prediction" / "predictions.json"
+    capsys.readouterr()
+    assert small.status_of(eval_cmrc2018.main, [str(files.own_form), str(baseline)]) is None
+    out, err = capsys.readouterr()
+    assert json.loads(out)["TOTAL"] == 3 and "a random sample: 3 of 16 questions" in err
+    assert "95 % interval" in err
 
 
 def answers(files, model, folder):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import compare_results
+import eval_cmrc2018
 import eval_squad
 import get_results
 import report
@@ -154,6 +155,12 @@ def test_squad_2_and_cmrc(small_files, small_model, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["total"] == 9
     assert sweep(small_files, small_model, tmp_path / "zh", 5, dataset="cmrc2018") == 0
     assert len(answers_of(tmp_path / "zh")["predictions.json"]) == 5
+    given = [str(small_files.data), str(tmp_path / "zh" / "predictions.json")]
+    for command, more in ((eval_cmrc2018, []), (eval_squad, ["--dataset=cmrc2018"])):
+        assert small.status_of(command.main, given + more) in (0, None)
+        out, err = capsys.readouterr()
+        assert json.loads(out)["TOTAL"] == 5 and "a random sample: 5 of 24 questions" in err
+        assert re.search(r"EM: [\d.]+, 95 % interval .*\nF1: [\d.]+, 95 % interval", err)
 
 
 def test_everything_scores_the_sample_without_being_told(
