@@ -22,7 +22,7 @@ from spans import data_sets
 from spans.answers import Candidates
 from spans.windows import make_windows
 from zones.cells import BASELINE, Cell, cells_of
-from zones.masks import OFFERED_ZONES, ZONES
+from zones.masks import OFFERED_ZONES, PASSAGE, QUESTION, ZONES
 
 _DESCRIPTION = """\
 Asks a reader one question about one passage.
@@ -117,6 +117,11 @@ def _check(options):
     for name in ("mask_layer", "mask_head"):
         if getattr(options, name) is not None and not options.mask_zone:
             raise UserError("--%s says where but not what to mask; add --mask_zone" % name)
+    if len((options.mask_zone or "").split(",")) > 1:
+        raise UserError(
+            "--mask_zone: one zone is masked at a time; for several give --map --zones=%s"
+            % options.mask_zone
+        )
     if options.map:
         files.check_writable(options.map, "--map", [options.passage])
         _figure().format_of(options.map, "--map")
@@ -192,6 +197,12 @@ def _prepare(options):
         doc_stride=flags.doc_stride,
         max_query_length=flags.max_query_length,
     )
+    for name, role in (("passage", PASSAGE), ("question", QUESTION)):
+        if not any(role in window.token_roles for window in windows):
+            raise UserError(
+                "--%s: there is nothing in it to read, only spaces or signs that are not shown"
+                % name
+            )
     return _Asked(flags, config, checkpoint, masked, zones, windows, example)
 
 
@@ -270,7 +281,8 @@ def _show(changes, text, path):
             '\nchange of the probability of "%s", in points, layer by layer (from 1), with the '
             "zone of the column masked:\n" % (text or _NO_ANSWER)
         )
-        table = changes.rename_axis(index=None, columns="layer")
+        # Adding 0 turns -0.0, what rounding leaves of -0.004, into 0.0.
+        table = changes.round(2).add(0.0).rename_axis(index=None, columns="layer")
         print(table.to_string(float_format="%.2f"))
         return
     from maps.panels import Panel

@@ -100,6 +100,7 @@ def test_the_map_holds_the_change_of_the_unmasked_answer_for_every_cell(question
         wanted = [changes[int(layer), zone] for zone in ZONES]
         assert [float(value) for value in shown] == pytest.approx(wanted, abs=0.0051)
     assert any(abs(change) > 0.05 for change in changes.values())
+    assert not any("-0.00" in row.split() for row in rows)
 
 
 def test_the_map_takes_other_zones(question, capsys):
@@ -147,6 +148,7 @@ def test_it_says_how_to_convert_a_directory_of_the_hub(question, tmp_path, capsy
         (["--passage", "{tmp}/empty.txt"], "empty.txt is empty"),
         (["--passage", "{tmp}/blank.txt"], "blank.txt is empty"),
         (["--question", "  "], "--question is empty"),
+        (["--mask_zone=q2,p2q"], "for several give --map --zones=q2,p2q"),
         (["--mask_zone=p2q", "--mask_layer=2"], "the model has layers 0 to 1, not 2"),
         (["--mask_zone=p2q", "--mask_head=2"], "the model has heads 0 to 1, not 2"),
         (["--mask_layer=0"], "add --mask_zone"),
@@ -162,6 +164,16 @@ def test_mistakes_are_refused_in_one_line(question, changed, said, tmp_path, cap
     (tmp_path / "blank.txt").write_text(" \n")
     changed = [text.format(tmp=tmp_path) for text in changed]
     assert said in refusal(capsys, ask.main, *question.argv(*changed))
+
+
+def test_texts_of_signs_that_are_not_shown_are_refused(question, tmp_path, capsys):
+    path = tmp_path / "unseen.txt"
+    path.write_text("\u200b \u2060\n", encoding="utf-8")
+    for name, given in (("--passage", str(path)), ("--question", "\u200b\u200b")):
+        assert small.status_of(ask.main, question.argv(name, given)) == 2
+        out, err = capsys.readouterr()
+        assert "%s: there is nothing in it to read" % name in err.splitlines()[-1]
+        assert out == ""
 
 
 def test_a_folder_that_is_none_or_holds_no_reader_is_refused(question, tmp_path, capsys):
