@@ -33,7 +33,7 @@ _OTHERS = (
     ),
     (
         r"tf_model\.h5|flax_model\.msgpack",
-        "holds weights for another framework ({name}) only; load it with transformers "
+        "holds weights for another framework ({name}) only; load it with transformers 4 "
         "(from_tf=True or from_flax=True) and save it with save_pretrained",
     ),
     (
@@ -194,10 +194,10 @@ def _read_torch(path):
 
     try:
         stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:
+    except Exception:  # what they say is about the flags of torch.load
         raise UserError(
-            "DIR: %s is not a whole file of weights (%s); download it again"
-            % (path, _first_line(error))
+            "DIR: %s is no file that torch can read, or holds more than weights; download it again "
+            "(best as model.safetensors)" % path
         )
     if isinstance(stored, dict) and isinstance(stored.get("state_dict"), dict):
         stored = stored["state_dict"]
