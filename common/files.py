@@ -409,5 +409,7 @@ def _umask():
 
 
 def _reason(error):
-    # TensorFlow's message is "the path; the system's message".
-    return getattr(error, "strerror", None) or str(error).split("\n")[0].split("; ")[-1]
+    """What the system says: its own words, or TensorFlow's line "the path; the system's words"."""
+    lines = str(error).split("\n")
+    told = next((line for line in lines if "; " in line), lines[0])
+    return getattr(error, "strerror", None) or told.split("; ")[-1]

@@ -163,7 +163,9 @@ def errors_explained(size_flag, place_flag):
 
 
 def _gist(error):
-    return error.message.split("\n")[0]
+    """The line that says what is wrong, and with which file; below others in TensorFlow 2."""
+    lines = error.message.split("\n")
+    return next((line for line in lines if "; " in line), lines[0])
 
 
 # Training ---------------------------------------------------------------------------------------

@@ -241,7 +241,7 @@ take_turn() {
 
 stop() { # stop STATUS: a command in the background does not hear control-C
     if [ -n "$CHILD" ]; then kill "$CHILD" 2>/dev/null || true; fi
-    exit "$1"
+    fail "$1" "stopped; the same command starts it again: $COMMAND"
 }
 
 # Python 3.7 misreads its own path where that is not ASCII and the locale is not UTF-8.

@@ -256,7 +256,9 @@ def test_json_holds_no_number_that_is_not_finite(tmp_path, number):
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "No space left on device"),
         (OSError(errno.EIO, os.strerror(errno.EIO)), "Input/output error"),
         (
-            tf.errors.ResourceExhaustedError(None, None, "/o/.x.tmp; No space left on device"),
+            tf.errors.ResourceExhaustedError(
+                None, None, "Graph execution error:\n\n/o/.x.tmp; No space left on device\n\t [[x]]"
+            ),
             "No space left on device",
         ),
         (tf.errors.PermissionDeniedError(None, None, "/o; Permission denied"), "Permission denied"),

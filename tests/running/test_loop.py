@@ -245,7 +245,7 @@ def test_a_control_c_lets_what_is_at_work_finish():
         ),
         (
             "OutOfRangeError",
-            "/o/x; File too large\n\t [[save]]",
+            "Graph error:\n\n/o/x; File too large\n\t [[s]]",
             "--there: cannot write /o/x; File",
         ),
         ("PermissionDeniedError", "/o/x; Permission denied", "--there: cannot write /o/x; Perm"),

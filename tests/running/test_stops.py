@@ -14,6 +14,7 @@ import tensorflow.compat.v1 as tf
 
 from tests.conftest import ROOT
 from tests.support import small
+from tests.support.hub_files import bert_config, tensors_of, write_directory
 
 pytestmark = pytest.mark.slow
 
@@ -193,6 +194,21 @@ def test_a_full_disk_is_said_in_training(size, full_disk, small_files):
     assert "cannot write" in lines[-1] and "No space left on device" in lines[-1], lines
     assert "--output_dir" in lines[-1] or "output" in lines[-1]
     assert not [line for line in lines if "Traceback" in line]
+
+
+def test_a_full_disk_is_said_in_converting(full_disk, small_files, small_model, tmp_path):
+    config = bert_config()
+    model = write_directory(tmp_path / "hub", config, tensors_of(config), small_files.vocab)
+    out = full_disk(8192) / "out"
+    for arguments in ([model, out], ["--to-safetensors", small_model, out]):
+        command = [sys.executable, "convert_checkpoint.py", *map(str, arguments)]
+        run = subprocess.run(
+            command, cwd=str(ROOT), stderr=subprocess.PIPE, universal_newlines=True, check=False
+        )
+        last = run.stderr.splitlines()[-1]
+        assert run.returncode == 2 and "Traceback" not in run.stderr
+        assert last.startswith("convert_checkpoint.py: OUT: cannot write %s" % out)
+        assert "No space left on device" in last and not list(out.iterdir())
 
 
 @pytest.mark.parametrize("size", [4096, 40960])

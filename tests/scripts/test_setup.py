@@ -368,8 +368,7 @@ def stop_during(machine, command, how):
         assert time.time() < deadline
         time.sleep(0.02)
     os.killpg(process.pid, how)
-    process.communicate()
-    return process.returncode
+    return process.communicate()[1].splitlines(), process.returncode
 
 
 @pytest.mark.parametrize(
@@ -377,7 +376,12 @@ def stop_during(machine, command, how):
 )
 def test_stopped_and_started_again(machine, how):
     machine.add_python("python3.7", "3.7.9")
-    assert stop_during(machine, "-r requirements", how) != 0
+    lines, status = stop_during(machine, "-r requirements", how)
+    assert status != 0
+    if how != signal.SIGKILL:
+        assert lines[-1].endswith(
+            "stopped; the same command starts it again: bash scripts/setup_environment.sh"
+        )
     machine.calls()
     again = machine.set_up()
     assert again.returncode == 0
