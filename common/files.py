@@ -78,12 +78,20 @@ def absolute(path):
 
 def exists(path):
     """Whether there is a file or directory of that name."""
-    return _ask("exists", path) if _is_remote(path) else os.path.exists(path)
+    return _ask("exists", path) if _is_remote(path) else _is(os.path.exists, path)
 
 
 def is_directory(path):
     """Whether there is a directory of that name."""
-    return _ask("isdir", path) if _is_remote(path) else os.path.isdir(path)
+    return _ask("isdir", path) if _is_remote(path) else _is(os.path.isdir, path)
+
+
+def _is(test, path):
+    """What os.path says; False of a name that no file can have, for which Python 3.7 raises."""
+    try:
+        return test(path)
+    except ValueError:
+        return False
 
 
 def same(path, other):

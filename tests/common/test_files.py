@@ -74,6 +74,11 @@ def test_a_bucket_is_written_listed_and_read(bucket):
         files.read_bytes(path, "--data")
 
 
+@pytest.mark.parametrize("name", ["\ud83d", "a\0b"])
+def test_there_is_no_file_of_a_name_that_none_can_have(name):
+    assert not files.exists(name) and not files.is_directory(name)
+
+
 def test_a_place_that_does_not_answer_is_one_line(monkeypatch):
     for ask in (files.exists, files.read_bytes):
         with pytest.raises(UserError, match="cannot reach https://b.c/x .*; name a local file"):
