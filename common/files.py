@@ -339,7 +339,7 @@ def write_whole(path, what="output file"):
         raise UserError("%s: cannot write %s (%s)" % (what, path, _reason(error)))
     finally:
         if temporary:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, UserError):
                 remove(temporary)
 
 

@@ -83,6 +83,8 @@ def test_a_place_that_does_not_answer_is_one_line(monkeypatch):
     for ask in (files.exists, files.read_bytes):
         with pytest.raises(UserError, match="cannot reach https://b.c/x .*; name a local file"):
             ask("https://b.c/x")
+    with pytest.raises(UserError, match="map: cannot write https://b.c/x.png"):
+        files.write_bytes("https://b.c/x.png", b"", "map")
 
     class Silent(FakeBucket):
         def exists(self, path):
