@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -87,6 +88,19 @@ def test_windows_are_the_same(converted):
         assert window.first_passage_token == golden["first_passage_position"]
         assert [list(pair) for pair in window.passage.offsets[shown]] == golden["offsets"]
         assert "".join("%d" % is_best for is_best in context) == golden["max_context"]
+
+
+def test_robertas_older_form_of_tokenizer_gives_the_same_windows(shared, tmp_path):
+    """vocab.json and merges.txt, without a tokenizer.json."""
+    golden, folder = shared / "golden" / "hub" / "roberta-qa", tmp_path / "older"
+    (folder / "model").mkdir(parents=True)
+    for path in (golden / "model").iterdir():
+        if not path.name.startswith("tokenizer"):
+            shutil.copy(str(path), str(folder / "model"))
+    shutil.copy(str(golden / "questions.json"), str(folder))
+    expected = json.loads((golden / "expected" / "windows.json").read_text())
+    expected = [window["input_ids"] for question in expected for window in question["windows"]]
+    assert [window.input_ids for window in Converted(folder, tmp_path / "out").windows] == expected
 
 
 def test_what_the_vocabulary_lacks_is_unknown_in_questions_too(converted, tmp_path, capsys):

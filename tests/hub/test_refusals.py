@@ -200,6 +200,17 @@ def test_what_lies_in_the_place_of_weights_is_named(name, source, tmp_path, caps
     assert all(part in line for part in FILES[name]), line
 
 
+def test_shards_of_torch_are_named(source, tmp_path, capsys):
+    shard = "pytorch_model-00001-of-00002.bin"
+    index = json.dumps({"weight_map": {"a": shard}}).encode()
+    leave_only(source, "pytorch_model.bin.index.json", index)
+    line = refusal(capsys, convert_checkpoint.main, source, tmp_path / "out")
+    assert shard + ", which is not beside it" in line
+    (source / shard).write_bytes(b"x")
+    line = refusal(capsys, convert_checkpoint.main, source, tmp_path / "out")
+    assert shard in line and "torch" in line
+
+
 @pytest.mark.parametrize(
     "content, part",
     [(POINTER.encode(), "Git LFS"), (b"<html>", "HTML"), (b"", "empty"), (b"\x10" * 99, "whole")],
