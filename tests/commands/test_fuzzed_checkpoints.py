@@ -88,7 +88,7 @@ def check_question(folder, model, data):
         assert printed.startswith("nothing masked: ") and printed.endswith(")\n")
     else:
         line = said.splitlines()[-1]
-        assert (status, printed) == (2, "") and (str(place) in line or str(text) in line)
+        assert (status, printed) == (2, "") and (str(place) in line or "--passage" in line)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def decoded(small_files, small_model, tmp_path_factory):
 
 
 NEEDED = ("decoded", "small_files")
-test_whatever_comes_is_the_reader_or_one_line = fuzzed(st.data(), check, 6, *NEEDED)
+test_whatever_comes_is_the_reader_or_one_line = fuzzed(st.data(), check, 4, *NEEDED)
 test_whatever_comes_is_the_reader_or_one_line_long = pytest.mark.slow(
     fuzzed(st.data(), check, 300, *NEEDED)
 )

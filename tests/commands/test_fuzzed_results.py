@@ -165,7 +165,7 @@ def check_tables(folder, made, data):
         assert printed == "wrote %s\n" % figure and b"</svg>" in figure.read_bytes()[-20:]
 
 
-test_scores_are_right_or_refused = fuzzed(st.data(), check_scores, 25, "made")
-test_tables_are_read_or_refused = fuzzed(st.data(), check_tables, 10, "made")
+test_scores_are_right_or_refused = fuzzed(st.data(), check_scores, 15, "made")
+test_tables_are_read_or_refused = fuzzed(st.data(), check_tables, 8, "made")
 test_scores_long = pytest.mark.slow(fuzzed(st.data(), check_scores, 1500, "made"))
-test_tables_long = pytest.mark.slow(fuzzed(st.data(), check_tables, 1000, "made"))
+test_tables_long = pytest.mark.slow(fuzzed(st.data(), check_tables, 800, "made"))
