@@ -8,10 +8,16 @@ process of its own on one core. Evaluations are counted for each window: a cell 
 k of L takes L - k layers from there, one that is masked in every layer all L, and the baseline L.
 """
 
-import json
-import os
 import pathlib
 import sys
+
+# When it is started by its path, the folder of this file is on sys.path, not the one above.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import common.environment  # noqa: F401
+
+import json
+import os
 import tempfile
 
 import pandas as pd

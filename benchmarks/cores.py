@@ -22,9 +22,7 @@ from common import quiet  # isort: split
 import argparse
 import json
 import os
-import pathlib
 import resource
-import sys
 import tempfile
 import time
 

@@ -15,7 +15,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import common.environment  # noqa: F401
 
 import json
-import pathlib
 import random
 import tempfile
 import time

@@ -24,9 +24,7 @@ import common.environment  # noqa: F401
 import dataclasses
 import json
 import os
-import pathlib
 import subprocess
-import sys
 import tempfile
 import time
 from typing import NamedTuple

@@ -20,7 +20,6 @@ from common import quiet  # isort: split
 import argparse
 import json
 import os
-import sys
 import time
 
 import numpy as np

@@ -21,7 +21,6 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 import textwrap
 import time
 
