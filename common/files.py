@@ -6,6 +6,7 @@ a path that a user gave.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -368,20 +369,28 @@ def write_bytes(path, content, what="output file"):
         stream.write(content)
 
 
+_PIECES_AT_ONCE = 10000
+
+
 def write_json(path, value, what="output file", indent=4):
     """Writes a value as the published code does: indented by four, ASCII, a newline at the end.
 
     Raises:
         UserError: the place cannot be written, or a number in the value is not finite.
     """
+    content = bytearray()
+    pieces = json.JSONEncoder(indent=indent, allow_nan=False).iterencode(value)
     try:
-        text = json.dumps(value, indent=indent, allow_nan=False)
+        # A few at a time: all of them take ten times the memory of the text.
+        for text in iter(lambda: "".join(itertools.islice(pieces, _PIECES_AT_ONCE)), ""):
+            content += text.encode("ascii")
     except ValueError:
         raise UserError(
             "%s: %s is not written: a number for it is NaN or infinite, which JSON cannot hold"
             % (what, path)
         )
-    write_bytes(path, (text + "\n").encode("ascii"), what)
+    content += b"\n"
+    write_bytes(path, bytes(content), what)
 
 
 def check_writable(path, what="output file", inputs=()):

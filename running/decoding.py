@@ -26,7 +26,7 @@ from common.sample import Sample
 from running import checkpoints, cluster, estimator, loop, sampling, saved
 from running import input as records
 from running.estimate import Estimate, costs_of
-from running.plan import description, name_of_run, plan, weighed_by
+from running.plan import CELLS_AT_ONCE, description, name_of_run, plan, weighed_by
 from spans import data_sets, scores
 from spans.answers import AnswerPicker
 from spans.windows import make_windows
@@ -159,6 +159,10 @@ class BatchReader:
         """Yields (number, dict of arrays) for each of the batches, in whatever order."""
         return loop.side_by_side(self._session.run, batches, self._threads)
 
+    def close(self):
+        """Gives back the memory of graph and weights."""
+        self._session.close()
+
 
 def decode_here(reading, windows, threads=None):
     """Decodes windows in this process.
@@ -171,9 +175,13 @@ def decode_here(reading, windows, threads=None):
     Yields:
         (first, end, results): the results of ``windows[first:end]``, a dict of arrays.
     """
-    size = reading.batch_size
-    for number, results in BatchReader(reading, threads).read(_batches(reading, windows)):
-        yield number * size, min((number + 1) * size, len(windows)), results
+    size, reader = reading.batch_size, BatchReader(reading, threads)
+    try:
+        with contextlib.closing(reader.read(_batches(reading, windows))) as found:
+            for number, results in found:
+                yield number * size, min((number + 1) * size, len(windows)), results
+    finally:
+        reader.close()
 
 
 def decode_in_cluster(reading, windows, threads, ray_cluster, seconds):
@@ -370,6 +378,11 @@ def run(settings, tokenizer, command):
         weighed_by(settings),
     )
     sampling.note(directory, sample, bool(plans))
+    if len(plans) > 1 and len(settings.cells) > CELLS_AT_ONCE:
+        say(
+            "In %d parts of %d cells at most, one after the other; each writes its files."
+            % (len(plans), CELLS_AT_ONCE)
+        )
     for planned in plans:
         own.note(directory, {cell.zone for cell in planned.names})
         describe(directory, planned.run, description(settings, checkpoint), command)
@@ -414,8 +427,8 @@ def _work_of(settings, planned, batch_size):
     """Names what is saved while a plan is decoded."""
     return saved.fingerprint(
         run=planned.run,
-        cells=settings.cells,
-        zones=own_zones({cell.zone for cell in settings.cells}),
+        cells=planned.asked,
+        zones=own_zones({cell.zone for cell in planned.asked}),
         weighed=planned.weighed,
         batch=batch_size,
         overwrite=settings.overwrite,

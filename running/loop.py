@@ -11,6 +11,8 @@ a run that does both therefore trains in a process of its own (apart).
 
 import concurrent.futures
 import contextlib
+import ctypes
+import gc
 import itertools
 import multiprocessing
 import os
@@ -391,6 +393,14 @@ class Session:
         """Dict of arrays -> dict of arrays, computed by the thread that calls alone."""
         feed = {self._inputs[name]: value for name, value in values.items()}
         return self._session.run(self._outputs, feed, options=BY_CALLER)
+
+    def close(self):
+        """Gives back the memory of the graph and its weights, also to the system where it can."""
+        self._session.close()
+        self._session = self._inputs = self._outputs = None
+        gc.collect()  # graphs refer to themselves
+        with contextlib.suppress(AttributeError, OSError, TypeError):  # not of every C library
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def num_threads(asked=None):

@@ -15,6 +15,10 @@ from running.flags import ANSWERS
 from zones.cells import ATTENTION, BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell, file_name
 from zones.masks import OFFERED_ZONES, known_zones, own_zones, sees_padding
 
+# The most cells of one pass, as many as the map of BERT-base has with its baseline: the graph grows
+# with them.
+CELLS_AT_ONCE = 61
+
 
 class Plan(NamedTuple):
     """What is left to be decoded.
@@ -25,6 +29,7 @@ class Plan(NamedTuple):
         finished: the FinishedFiles of the directory.
         sample: the Sample that the files are to hold.
         held: how many of its questions, the first, each of them holds already.
+        asked: the cells of which these are what is left.
         weighed: the zones whose weights are to be in attention.csv; none, if it is not left.
     """
 
@@ -33,6 +38,7 @@ class Plan(NamedTuple):
     finished: FinishedFiles
     sample: Sample
     held: int
+    asked: Tuple[Cell, ...]
     weighed: Tuple[str, ...] = ()
 
 
@@ -50,7 +56,8 @@ def plan(directory, run, cells, nbest_for_all, version_2, overwrite, sample, wei
         weighed: the zones of attention.csv; none, if it is not asked for.
 
     Returns:
-        A list of Plans, one for cells of which as many questions are decoded.
+        A list of Plans, each for cells of which as many questions are decoded, and for
+        CELLS_AT_ONCE at most: with many, the first are written before the last are begun.
     """
     names = {}
     for cell in cells:
@@ -82,10 +89,14 @@ def plan(directory, run, cells, nbest_for_all, version_2, overwrite, sample, wei
             "--overwrite=True decodes them again." % (len(names) - len(left), len(names))
         )
     plans = []
+    # Parts of what is asked for, not of what is left, so that they are the same when it goes on.
+    parts = [tuple(cells[n : n + CELLS_AT_ONCE]) for n in range(0, len(cells), CELLS_AT_ONCE)]
     for number in sorted({held[cell] for cell in left}):
-        of_number = {cell: names[cell] for cell in left if held[cell] == number}
-        zones = weighed if ATTENTION in of_number.get(BASELINE, {}) else ()
-        plans.append(Plan(run, of_number, finished, sample, number, zones))
+        for part in parts:
+            of_part = {cell: names[cell] for cell in left if held[cell] == number and cell in part}
+            zones = weighed if ATTENTION in of_part.get(BASELINE, {}) else ()
+            if of_part:
+                plans.append(Plan(run, of_part, finished, sample, number, part, zones))
     return plans
 
 

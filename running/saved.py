@@ -37,7 +37,7 @@ _WINDOWS = "windows-%08d-%08d.npz"
 _WINDOWS_PATTERN = re.compile(r"windows-(\d+)-(\d+)\.npz")
 # The most bytes of results in memory: before they are saved, and when answers are picked.
 BYTES_UNSAVED = 32 << 20
-BYTES_READ_BACK = 256 << 20
+BYTES_READ_BACK = 64 << 20
 
 
 # The code that answers depend on: these modules, and every one in these folders.
