@@ -19,7 +19,7 @@ def _say_what_is_missing(kind, error, traceback):
     """
     if issubclass(kind, KeyboardInterrupt):
         name = os.path.basename(sys.argv[0])
-        print("\n%s: stopped; the same command begins again" % name, file=sys.stderr)
+        print("\n%s: stopped before it began; give the same command again" % name, file=sys.stderr)
         sys.exit(130)
     package = (getattr(error, "name", None) or "").split(".")[0]
     if not issubclass(kind, ModuleNotFoundError) or not package or _is_ours(package):

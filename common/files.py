@@ -58,7 +58,7 @@ def _ask(name, path):
         if not _is_of_file_systems(error):
             raise
         hint = "" if str(path).startswith("gs://") else "; name a local file, or one on gs://"
-        raise UserError("cannot reach %s (%s)%s" % (path, _reason(error), hint))
+        raise UserError("cannot reach %s (%s)%s" % (path, reason(error), hint))
 
 
 def _open(path, mode):
@@ -125,7 +125,7 @@ def list_directory(path, what="directory"):
     try:
         names = _gfile().listdir(path) if _is_remote(path) else os.listdir(path)
     except Exception as error:
-        raise UserError("%s: cannot list %s (%s)" % (what, path, _reason(error)))
+        raise UserError("%s: cannot list %s (%s)" % (what, path, reason(error)))
     return sorted(name.rstrip("/") for name in names if not name.startswith("."))
 
 
@@ -140,7 +140,7 @@ def make_directory(path, what="directory"):
     except Exception as error:  # TensorFlow's and the system's errors have no common class.
         raise UserError(
             "%s: cannot make the directory %s (%s); choose another place"
-            % (what, path, _reason(error))
+            % (what, path, reason(error))
         )
 
 
@@ -182,7 +182,7 @@ def read_bytes(path, what="file"):
         with _open(path, "rb") as stream:
             return stream.read()
     except Exception as error:
-        raise UserError("%s: cannot read %s (%s)" % (what, path, _reason(error)))
+        raise UserError("%s: cannot read %s (%s)" % (what, path, reason(error)))
 
 
 def read_start(path):
@@ -337,7 +337,7 @@ def write_whole(path, what="output file"):
     except Exception as error:
         if not _is_of_file_systems(error):
             raise
-        raise UserError("%s: cannot write %s (%s)" % (what, path, _reason(error)))
+        raise UserError("%s: cannot write %s (%s)" % (what, path, reason(error)))
     finally:
         if temporary:
             with contextlib.suppress(OSError, UserError):
@@ -425,7 +425,7 @@ def _umask():
     return current
 
 
-def _reason(error):
+def reason(error):
     """What the system says: its own words, or TensorFlow's line "the path; the system's words"."""
     lines = str(error).split("\n")
     told = next((line for line in lines if "; " in line), lines[0])

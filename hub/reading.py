@@ -267,6 +267,4 @@ def write_checkpoint(path, variables):
         try:
             saver.save(session, path, write_meta_graph=False, write_state=False)
         except tf.errors.OpError as error:
-            raise UserError(
-                "OUT: cannot write %s (%s)" % (path, error.message.split("\n")[0].split(";")[-1])
-            )
+            raise UserError("OUT: cannot write %s (%s)" % (path, files.reason(error)))

@@ -101,7 +101,7 @@ def test_a_control_c_while_it_is_loaded_is_one_line(command, tmp_path):
     )
     assert run.returncode == 130
     assert run.stderr.split("\n") == [
-        "", "%s: stopped; the same command begins again" % command, "",
+        "", "%s: stopped before it began; give the same command again" % command, "",
     ]  # fmt: skip
 
 
