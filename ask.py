@@ -16,11 +16,12 @@ from common.configuration import BertConfig
 from common.progress import progress
 from hub import tokenizers
 from running import checkpoints, decoding, reader_folder
-from running.asked import cells_asked, zones_named
+from running.asked import cells_asked
 from running.flags import parse
 from spans import data_sets
 from spans.answers import Candidates
 from spans.windows import make_windows
+from zones import own
 from zones.cells import BASELINE, Cell, cells_of
 from zones.masks import OFFERED_ZONES, PASSAGE, QUESTION, ZONES
 
@@ -178,7 +179,7 @@ def _prepare(options):
     flags = _flags_of(options)
     config = BertConfig.from_file(flags.bert_config_file)
     (masked,) = cells_asked(flags, config)
-    zones = zones_named(options.zones, "--zones") or list(ZONES)
+    zones = own.named(options.zones, "--zones") or list(ZONES)
     checkpoint = checkpoints.fine_tuned(options.reader, config, "READER")
     flags.max_seq_length = min(flags.max_seq_length, config.longest_window)
     tokenizer = tokenizers.load(
@@ -274,7 +275,7 @@ def _changes(answers, num_layers, zones):
     return changes[::-1]
 
 
-def _show(changes, text, path):
+def _show(changes, text, path, argv):
     """Prints the changes, or draws them where a path is given."""
     if not path:
         print(
@@ -285,12 +286,14 @@ def _show(changes, text, path):
         table = changes.round(2).add(0.0).rename_axis(index=None, columns="layer")
         print(table.to_string(float_format="%.2f"))
         return
+    from maps import arguments
     from maps.panels import Panel
 
     title = text if len(text) <= _LONGEST_TITLE else text[: _LONGEST_TITLE - 3] + "..."
     panel = Panel(changes, title=title or _NO_ANSWER, metric="Probability")
     figure = _figure()
-    figure.save_figure(figure.maps_figure([panel], annotate=True), path, "--map")
+    facts = figure.facts_of([panel], arguments.command("ask.py", argv))
+    figure.save_figure(figure.maps_figure([panel], annotate=True), path, "--map", facts)
     print("wrote " + path)
 
 
@@ -307,7 +310,7 @@ def main(argv=None):
     print("\n".join(_told(answers, asked.masked)))
     if options.map is not None:
         changes = _changes(answers, num_layers, zones)
-        _show(changes, answers[BASELINE].text, options.map)
+        _show(changes, answers[BASELINE].text, options.map, argv)
     return 0
 
 

@@ -8,10 +8,10 @@ import pandas as pd
 from common import command_line, files
 from common.command_line import UserError
 from common.progress import counted, say
-from maps import predictions, provenance
-from maps.baselines import DATA_FILE
-from maps.clustered import UNITS, change, clusters_of
+from maps import arguments, predictions, provenance
+from maps.clustered import change, clusters_of
 from maps.kinds import name_of
+from maps.panels import METRIC_NAMES
 from maps.significance import LEVEL, holm
 from maps.tables import read_results
 from spans import data_sets
@@ -30,7 +30,8 @@ are compared question by question:
 
   python compare_results.py prediction_a prediction_b --data-file squad/dev-v1.1.json
 
-which says how the readers differ with nothing masked, and which masks do not change both alike."""
+which says how exact match and F1 of the readers differ with nothing masked, and which masks do not
+change both readers alike."""
 
 
 def compare(first, second):
@@ -89,30 +90,34 @@ def _compare_folders(options):
         say("WARNING: " + doubt)
     clusters = clusters_of(development, options.cluster)
     print(
-        "%s of %s, exact match, second minus first (score test clustered by %s)\n"
+        "%s of %s, second minus first (score test clustered by %s)"
         % (
             counted(len(development), "question"),
             counted(clusters.number, options.cluster),
             options.cluster,
         )
     )
-    first, second = (run.baseline.scores.exact for run in runs)
-    found = change((second - first)[np.newaxis], clusters)
-    print("With nothing masked:  %s" % _line(first, second, found))
-    _print_cells(runs, cells, clusters)
+    for metric, name in METRIC_NAMES.items():
+        first, second = (getattr(run.baseline.scores, metric) for run in runs)
+        found = change((second - first)[np.newaxis], clusters)
+        print("\n%s with nothing masked: %s" % (name, _line(first, second, found)))
+        _print_cells(runs, cells, clusters, metric)
 
 
-def _print_cells(runs, cells, clusters):
+def _print_cells(runs, cells, clusters, metric):
     """Prints the cells whose masking does not change both readers alike, the surest first."""
-    changes = [
-        [run.cells[cell].scores.exact - run.baseline.scores.exact for run in runs] for cell in cells
-    ]
+
+    def of_cell(run, cell):
+        """What masking the cell changes in a run, question by question."""
+        return getattr(run.cells[cell].scores, metric) - getattr(run.baseline.scores, metric)
+
+    changes = [[of_cell(run, cell) for run in runs] for cell in cells]
     found = [change((second - first)[np.newaxis], clusters) for first, second in changes]
     corrected = holm([difference.p_value for difference in found])
     rows = sorted(zip(corrected, range(len(cells))))
     sure = [(p, place) for p, place in rows if p < LEVEL]
     print(
-        "\nMasking changes the two differently (p < %g after Holm's correction) in %d of %s%s"
+        "Masking changes it differently (p < %g after Holm's correction) in %d of %s%s"
         % (LEVEL, len(sure), counted(len(cells), "cell"), ":" if sure else ".")
     )
     for p, place in sure:
@@ -170,14 +175,9 @@ def _parser():
     parser = command_line.ArgumentParser(description=_DESCRIPTION)
     parser.add_argument("first", help="a table, in CSV, or a prediction folder")
     parser.add_argument("second", help="another one, of as many layers")
-    parser.add_argument(
-        "--data-file",
-        metavar="FILE",
-        default=DATA_FILE,
-        help="of two folders, the questions with their gold answers (default: %(default)s)",
-    )
-    parser.add_argument("--dataset", choices=data_sets.NAMES, help="see get_results.py")
-    parser.add_argument("--cluster", choices=UNITS, default=UNITS[0], help="see get_results.py")
+    arguments.add_data_file(parser, "of two folders, the questions with their gold answers")
+    arguments.add_data_set(parser)
+    arguments.add_cluster(parser)
     return parser
 
 

@@ -5,21 +5,18 @@ Several runs give their mean, and a baseline gives each cell's significance besi
 
 import common.environment  # noqa: F401
 
-import shlex
-import sys
-
 from common import command_line, files
 from common.command_line import UserError
 from common.progress import say
-from maps import columns, predictions, provenance
+from maps import arguments, columns, predictions, provenance
 from maps.baselines import DATA_FILE
-from maps.clustered import UNITS
 from maps.collected import Asked, write_tables
 from maps.oddities import oddities, remarks
 from maps.tables import beside
 from spans import data_sets
+from zones import own
 from zones.cells import PREDICTIONS, Cell, file_name
-from zones.masks import ZONES, known_zones
+from zones.masks import ZONES
 
 _ORDER = (
     ("prediction", lambda text: not text.lower().endswith((".csv", ".json"))),
@@ -59,29 +56,12 @@ baselines. visualize_att_zone.py reads it.""".format(
 
 def _parser():
     parser = command_line.ArgumentParser(description=_DESCRIPTION)
-    parser.add_argument(
-        "prediction_folders",
-        nargs="+",
-        metavar="prediction_folder",
-        help="the folder with the prediction files; several for several runs",
-    )
+    arguments.add_folders(parser)
     parser.add_argument("results_file", help="the table to write, in CSV")
-    parser.add_argument(
-        "--baseline",
-        metavar="FILE",
-        help="the answers with nothing masked, to compare each cell with; for several runs the "
-        "name that this file has in each folder: predictions.json",
-    )
     parser.add_argument(
         "--use-f1", action="store_true", help="collect F1 (default: exact match, EM)"
     )
-    parser.add_argument(
-        "--cluster",
-        choices=UNITS,
-        default=UNITS[0],
-        help="what questions have in common, so that they are no independent observations "
-        "(default: %(default)s)",
-    )
+    arguments.add_cluster(parser)
     parser.add_argument(
         "--bootstrap",
         metavar="DRAWS",
@@ -100,17 +80,8 @@ def _parser():
         action="store_true",
         help="take a folder in which cells are missing: their fields in the table stay empty",
     )
-    parser.add_argument(
-        "--data-file",
-        metavar="FILE",
-        default=DATA_FILE,
-        help="the questions that were decoded, with their gold answers (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--dataset",
-        choices=data_sets.NAMES,
-        help="whose metric to score by (default: told from the data file)",
-    )
+    arguments.add_data_file(parser)
+    arguments.add_data_set(parser)
     return parser
 
 
@@ -132,13 +103,7 @@ def _show(table, label):
 
 def _zones(options):
     """The zones of the map: the protocol's, and behind them those asked for."""
-    further = [name.strip().lower() for name in (options.zones or "").split(",") if name.strip()]
-    for name in further:
-        if name not in known_zones():
-            raise UserError(
-                "--zones: there is no zone %s; choose from %s" % (name, ", ".join(known_zones()))
-            )
-    return tuple(dict.fromkeys(ZONES + tuple(further)))
+    return tuple(dict.fromkeys([*ZONES, *own.named(options.zones, "--zones", "")]))
 
 
 def _check_options(options):
@@ -182,9 +147,6 @@ def main(argv=None):
     options = _parser().parse_args(argv)
     _check_options(options)
     runs, development = _read_runs(options)
-    command = " ".join(
-        map(shlex.quote, ["get_results.py", *(sys.argv[1:] if argv is None else argv)])
-    )
     asked = Asked(
         options.results_file,
         "f1" if options.use_f1 else "exact",
@@ -193,7 +155,7 @@ def main(argv=None):
         options.cluster,
         options.bootstrap,
     )
-    table, said = write_tables(asked, runs, development, command)
+    table, said = write_tables(asked, runs, development, arguments.command("get_results.py", argv))
     metric = "F1" if options.use_f1 else "Exact match"
     of_runs = " (mean of %d runs)" % len(runs) if len(runs) > 1 else ""
     if table is not None:

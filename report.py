@@ -5,12 +5,9 @@ What the page holds is gathered in maps/report/contents.py; how it looks stands 
 
 import common.environment  # noqa: F401
 
-import shlex
-import sys
-
 from common import command_line, files
+from maps import arguments
 from maps.report import contents, page
-from spans import data_sets
 
 # Mail takes files of some 20 MB at most, of which encoding eats a quarter.
 _LARGE = 15e6
@@ -40,11 +37,10 @@ _ORDER = (
 
 def _parser():
     parser = command_line.ArgumentParser(description=_DESCRIPTION)
-    parser.add_argument(
-        "prediction_folders",
-        nargs="+",
-        metavar="prediction_folder",
-        help="the folder with the prediction files; of several runs, the folder of each",
+    arguments.add_folders(
+        parser,
+        " (default: predictions.json in that folder); nbest_predictions.json is looked for beside "
+        "it",
     )
     parser.add_argument("data_file", help="the questions, with their gold answers")
     parser.add_argument("report_file", help="the page to write, ending in .html")
@@ -64,17 +60,7 @@ def _parser():
         help="what to call the reader (default: its note's source, or its folder); given twice, "
         "the second is that of --beside",
     )
-    parser.add_argument(
-        "--baseline",
-        metavar="FILE",
-        help="the predictions with nothing masked (default: predictions.json in that folder); of "
-        "several folders, its name in each; nbest_predictions.json is looked for beside it",
-    )
-    parser.add_argument(
-        "--dataset",
-        choices=data_sets.NAMES,
-        help="whose metric to score by (default: told from the data file)",
-    )
+    arguments.add_data_set(parser)
     parser.add_argument(
         "--title",
         metavar="TEXT",
@@ -108,9 +94,7 @@ def main(argv=None):
         options.baseline,
         options.title,
         options.dataset,
-        command_line.text(
-            "report.py " + " ".join(map(shlex.quote, sys.argv[1:] if argv is None else argv))
-        ),
+        arguments.command("report.py", argv),
     )
     gathered = contents.gather(asked)
     html = page.render(gathered)

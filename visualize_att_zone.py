@@ -2,11 +2,16 @@
 
 import common.environment  # noqa: F401
 
+import argparse
+
 from common import command_line, files
 from common.command_line import UserError
 from common.progress import say
-from maps import attention_figure, figure
+from maps import arguments, attention, attention_figure, caption, figure
+from maps.layout import HIGHEST, LOWEST, WIDTHS, Look
 from maps.panels import METRIC_NAMES, Choice, Table, read_panel
+
+_WIDEST = 2000  # millimetres
 
 _DESCRIPTION = """\
 Draws the map of attention zones: a square for each layer (1 at the bottom) and zone, coloured by
@@ -32,7 +37,70 @@ Two maps with one colour bar:
 
 What is looked at beside what is needed (attention.csv: run_squad.py --write_attention=True):
 
-  python visualize_att_zone.py results.csv prediction squad.pdf --attention prediction"""
+  python visualize_att_zone.py results.csv prediction squad.pdf --attention prediction
+
+As wide as a column of a journal, in its font, with a caption beside it:
+
+  python visualize_att_zone.py results.csv results_significance.csv squad.pdf --width column \\
+      --font Arial --caption squad.txt"""
+
+
+def _add_look(parser):
+    parser.add_argument(
+        "--width",
+        metavar="MM",
+        type=_width,
+        help="how wide the figure is, in millimetres, or %s; its text is then of five to eight "
+        "points" % ", ".join("%s (%g)" % pair for pair in WIDTHS.items()),
+    )
+    parser.add_argument(
+        "--font", metavar="NAME", type=command_line.text, help="a font, such as Arial"
+    )
+    for flag, end, name in (("--vmin", LOWEST, "lowest"), ("--vmax", HIGHEST, "highest")):
+        parser.add_argument(
+            flag,
+            metavar="POINTS",
+            type=float,
+            default=end,
+            help="the change with the %s colour (default: %%(default)g); zero stays white, and a "
+            "line below the map says it" % name,
+        )
+    parser.add_argument(
+        "--caption",
+        metavar="FILE",
+        help="write a caption, too: questions, passages, seeds, test, correction, zones",
+    )
+
+
+def _add_what_goes_beside(parser):
+    parser.add_argument(
+        "--side-by-side", metavar="FILE", help="draw the map of this table, too, as B beside A"
+    )
+    parser.add_argument("--other-baseline", metavar="BASELINE", help="the baseline of that table")
+    parser.add_argument(
+        "--other-title", metavar="TEXT", type=command_line.text, help="a line above that map"
+    )
+    parser.add_argument(
+        "--attention",
+        metavar="FILE",
+        action="append",
+        help="draw what is looked at beside the map: an attention.csv, or the prediction folder "
+        "that holds it; of several runs, once for each, and the mean is drawn",
+    )
+
+
+def _width(text):
+    """Millimetres of ``column``, ``page`` or a number."""
+    try:
+        width = WIDTHS.get(text) or float(text)
+    except ValueError:
+        width = -1
+    if not 0 < width <= _WIDEST:
+        raise argparse.ArgumentTypeError(
+            "%r is neither %s nor a width in millimetres, up to %d"
+            % (text, " nor ".join(WIDTHS), _WIDEST)
+        )
+    return width
 
 
 def _parser():
@@ -85,24 +153,8 @@ def _parser():
         "that the table was made with)",
     )
     _add_what_goes_beside(parser)
+    _add_look(parser)
     return parser
-
-
-def _add_what_goes_beside(parser):
-    parser.add_argument(
-        "--side-by-side", metavar="FILE", help="draw the map of this table, too, as B beside A"
-    )
-    parser.add_argument("--other-baseline", metavar="BASELINE", help="the baseline of that table")
-    parser.add_argument(
-        "--other-title", metavar="TEXT", type=command_line.text, help="a line above that map"
-    )
-    parser.add_argument(
-        "--attention",
-        metavar="FILE",
-        action="append",
-        help="draw what is looked at beside the map: an attention.csv, or the prediction folder "
-        "that holds it; of several runs, once for each, and the mean is drawn",
-    )
 
 
 _ORDER = (
@@ -133,6 +185,18 @@ def _choice(options):
     return Choice(options.metric, options.std, options.zone, options.span, options.data_file)
 
 
+def _weights(options, panel):
+    """What is drawn beside a panel, if anything is, and the panel with a note on it."""
+    if not options.attention:
+        return None, panel
+    table = Table(options.results_file, _choice(options), "results file")
+    weights = attention_figure.weights_of(options.attention, table)
+    notes = [panel.note] if panel.note else []
+    note = "\n".join([*notes, attention_figure.note_on(panel, weights)])
+    paths = (*panel.paths, *map(attention.path_in, options.attention))
+    return attention_figure.Weights(weights), panel._replace(note=note, paths=paths)
+
+
 def _panels(options):
     choice = _choice(options)
     first = read_panel(options.results_file, options.baseline, choice, options.title)
@@ -155,24 +219,50 @@ def _panels(options):
     return [first, second]
 
 
+def _look(options):
+    if not -100 <= options.vmin < 0 < options.vmax <= 100:
+        raise UserError(
+            "--vmin, --vmax: zero, which is white, must lie between %g and %g, and both within "
+            "-100 and 100" % (options.vmin, options.vmax)
+        )
+    return Look(options.width, options.font, options.vmin, options.vmax)
+
+
+def _write_caption(panels, look, path):
+    files.write_bytes(path, caption.text_of(panels, look).encode("utf-8"), "--caption")
+    lacking = caption.lacks(panels)
+    if lacking:
+        say(
+            "NOTE: --caption: of %s no results.json beside it tells questions, passages and seeds; "
+            "they are not in %s" % (" and ".join(lacking), path)
+        )
+
+
 def main(argv=None):
     """Runs the script; see ``--help``."""
     options = _parser().parse_args(argv)
     _check(options)
     figure.format_of(options.figure_file)
+    look = _look(options)
     files.check_writable(options.figure_file, "figure file")
+    if options.caption:
+        inputs = [options.results_file, options.baseline, options.side_by_side]
+        files.check_writable(options.caption, "--caption", [*inputs, options.figure_file])
     panels = _panels(options)
-    if options.attention:
-        table = Table(options.results_file, _choice(options), "results file")
-        weights = attention_figure.weights_of(options.attention, table)
-        drawn = attention_figure.draw(panels[0], weights, options.annot)
-    else:
-        drawn = figure.maps_figure(panels, options.annot)
-    figure.save_figure(drawn, options.figure_file)
+    beside, panels[0] = _weights(options, panels[0])
+    figure.save_figure(
+        figure.maps_figure(panels, options.annot, look, beside),
+        options.figure_file,
+        facts=figure.facts_of(panels, arguments.command("visualize_att_zone.py", argv)),
+    )
+    written = [options.figure_file]
+    if options.caption:
+        _write_caption(panels, look, options.caption)
+        written.append(options.caption)
     for panel in panels:
         if panel.doubt:
             say("WARNING: " + panel.doubt)
-    print("wrote " + options.figure_file)
+    print("wrote " + " and ".join(written))
 
 
 if __name__ == "__main__":

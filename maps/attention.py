@@ -28,7 +28,7 @@ def read(path, what="attention file") -> pd.Series:
     Raises:
         UserError: no such table, or one in which lines are missing or repeated.
     """
-    path = _path_in(path)
+    path = path_in(path)
     own.know_of_folder(files.directory_of(path), what)
     table = read_rows(path, what, ["attention"])
     where = "%s: %s" % (what, path)
@@ -50,7 +50,8 @@ def read(path, what="attention file") -> pd.Series:
     return weights
 
 
-def _path_in(path):
+def path_in(path):
+    """The file itself, where a prediction folder may be named for it."""
     return files.join(path, ATTENTION) if files.is_directory(path) else path
 
 
@@ -62,7 +63,7 @@ def doubt_of(path, runs):
         runs: the names of the runs that decoded the cells, see saved.fingerprint; empty if nobody
             knows.
     """
-    records = finished.records(files.directory_of(_path_in(path)))
+    records = finished.records(files.directory_of(path_in(path)))
     own_record = records.get(ATTENTION, {})
     if not runs or not own_record.get("run"):
         return None

@@ -1,12 +1,8 @@
 """The map with what is looked at beside it, on the same grid, and how the two go together."""
 
-import textwrap
-
 import matplotlib
-import matplotlib.style
 import numpy as np
 import pandas as pd
-import seaborn
 
 from common.command_line import UserError
 from maps import attention, figure
@@ -14,7 +10,6 @@ from maps.correlation import MEANING, spearman
 from maps.kinds import HEADS, MAP
 
 COLOURS = "Purples"
-_LINE = 105  # characters of a footnote below two maps
 
 
 def colour_of(share):
@@ -70,62 +65,40 @@ def _check_size(weights, table, where):
             )
 
 
-def draw(panel, weights, annotate=False):
-    """The figure: the map of a panels.Panel, and the weights of its cells beside it.
+def note_on(panel, weights):
+    """How the weights go together with what masking loses: lines to be written below the map.
 
     Args:
-        panel: the Panel.
+        panel: panels.Panel.
         weights: DataFrame like its ``change``, in percent; nan where nothing is known.
-        annotate: whether to write each value into its square.
-
-    Returns:
-        matplotlib Figure.
     """
     found = spearman(weights.to_numpy().ravel(), -panel.change.to_numpy().ravel())
     text = found.text if found else "none; too few cells, or all alike"
-    lines = ["Weight and points lost: Spearman's correlation %s." % text, MEANING]
-    notes = [line for one in lines for line in textwrap.wrap(one, _LINE)]
-    panel = panel._replace(note="\n".join(([panel.note] if panel.note else []) + notes))
-    drawn = figure.maps_figure([panel], annotate)
-    width, height = drawn.get_size_inches()
-    drawn.set_size_inches(2 * width, height)
-    for axes in drawn.axes:
-        left, bottom, across, up = axes.get_position().bounds
-        axes.set_position([left / 2, bottom, across / 2, up])
-    with matplotlib.style.context(["default", figure.STYLE]):
-        room = drawn.subplotpars
-        size = [(room.right - room.left) / 2, room.top - room.bottom]
-        axes = drawn.add_axes([0.5 + room.left / 2, room.bottom, *size])
-        _draw_weights(axes, weights, annotate)
-        bar = drawn.colorbar(axes.collections[0], ax=axes, label="Mean weight (%)")
-        bar.outline.set_linewidth(0)
-    return drawn
+    return "Weight and points lost: Spearman's correlation %s.\n%s" % (text, MEANING)
 
 
-def _draw_weights(axes, weights, annotate):
-    largest = np.nanmax(np.append(weights.to_numpy(), 1e-9))
-    seaborn.heatmap(
-        weights,
-        ax=axes,
-        cmap=COLOURS,
-        vmin=0,
-        vmax=largest,
-        linewidths=0.5,
-        linecolor="white",
-        xticklabels=list(weights.columns),
-        yticklabels=list(weights.index),
-        cbar=False,
-    )
-    name = weights.columns.name.replace("Masked zone", "Zone looked at")
-    axes.set(xlabel=name.replace("is masked", "is looked at"), ylabel=weights.index.name)
-    axes.tick_params(axis="both", length=0)
-    axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
-    axes.patch.set(facecolor="0.95")  # of a square without a weight
-    for spine in axes.spines.values():
-        spine.set(visible=True, color="0.6", linewidth=0.8)
-    if not annotate:
-        return
-    for (row, column), value in np.ndenumerate(weights.to_numpy()):
-        if not np.isnan(value):
-            style = dict(color=colour_of(value / largest)[1], ha="center", va="center_baseline")
-            axes.text(column + 0.5, row + 0.5, "%.1f" % value, size=9, **style)
+class Weights:
+    """The weights of a map's cells, to be drawn beside it; see figure.maps_figure."""
+
+    def __init__(self, weights):
+        """Args: weights: DataFrame as of weights_of."""
+        name = weights.columns.name.replace("Masked zone", "Zone looked at")
+        self._weights = weights.rename_axis(columns=name.replace("is masked", "is looked at"))
+        self._largest = np.nanmax(np.append(weights.to_numpy(), 1e-9))
+
+    def draw(self, drawn, look):
+        """Draws them into a figure of the look: (the Axes of the map, those of its bar)."""
+        axes = drawn.add_axes([0.6, 0.2, 0.2, 0.6])
+        figure.draw_squares(axes, self._weights, COLOURS, (0, self._largest), look)
+        axes.patch.set(facecolor="0.95")  # of a square without a weight
+        bar = figure.add_bar(axes, look)
+        bar.set_ylabel("Mean weight (%)", size=look.size(12), labelpad=4 * look.shrunk)
+        return axes, bar
+
+    def annotate(self, axes, size):
+        """Writes each value into its square."""
+        for (row, column), value in np.ndenumerate(self._weights.to_numpy()):
+            if not np.isnan(value):
+                ink = colour_of(value / self._largest)[1]
+                style = dict(color=ink, ha="center", va="center_baseline", size=size)
+                axes.text(column + 0.5, row + 0.5, "%.1f" % value, **style)

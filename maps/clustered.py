@@ -1,32 +1,32 @@
-"""Changes of a score with intervals that know that questions of one passage are alike.
+"""Confidence intervals for changes of a score that allow for correlation inside a passage.
 
-SQuAD asks about five questions of a passage. If a mask breaks one of them, it is likelier to break
-the others, so that they tell less than as many questions of as many passages. What counts is how
-passages differ (for evaluations of language models: E. Miller, "Adding Error Bars to Evals",
-arXiv:2411.00640, 2024). An interval is made in three steps.
+SQuAD asks about five questions of a passage. If a mask breaks the answer to one of them, it is
+likelier to break the others, so that five questions of one passage carry less information than
+five questions of five passages (for evaluations of language models: E. Miller, "Adding Error Bars
+to Evals", arXiv:2411.00640, 2024). An interval is computed in three steps.
 
-1. **The variance of the mean change**, for G passages of n questions each, N in all. It is
-   *cluster-robust*: the sum over passages of the squares of their summed deviations (Liang and
-   Zeger, Biometrika 73, 1986), each divided by 1 - n / N (CR2 of Bell and McCaffrey, Survey
-   Methodology 28, 2002, for a mean). With few passages it depends on which of them happened to
-   change, so that it is drawn to the variance that questions have if any two of a passage are as
-   alike as any other two, as much as if 100 passages had been seen to say so. That variance is
-   s^2 (1 + r (sum n^2 / N - 1)) / N, where r is the intraclass correlation from the analysis of
-   variance (Donner, International Statistical Review 54, 1986), with half a passage added whose
-   questions are all alike.
-2. **The effective number of questions**: that of independent questions whose mean has the same
-   variance (Korn and Graubard, Survey Methodology 24, 1998).
+1. **The variance of the mean change**, for G passages of n questions each, N in all. It is the
+   weighted mean of two estimates, with the weights G and 100.
+   The first, *cluster-robust*, is the sum over passages of the square of the passage's summed
+   deviations, divided by N^2 (Liang and Zeger, Biometrika 73, 1986); for a small number of passages
+   each square is divided by 1 - n / N (CR2 of Bell and McCaffrey, Survey Methodology 28, 2002, for
+   a mean). It assumes nothing, but varies much where few passages change.
+   The second assumes that any two questions of one passage have the same correlation r:
+   s^2 (1 + r (sum n^2 / N - 1)) / N, with s^2 the variance of a question's change. r is estimated
+   by the analysis of variance (Donner, International Statistical Review 54, 1986).
+2. **The effective number of questions**: the number of independent questions whose mean would have
+   that variance (Korn and Graubard, Survey Methodology 24, 1998).
 3. **The interval** is Tango's score interval for paired proportions (Statistics in Medicine 17,
-   1998) with that number, so that it is long enough, and rightly skewed, where changes are few.
-   Student's t takes the place of the normal distribution, with one degree of freedom less than
-   the N^2 / sum n^2 passages of one size that tell as much as these (Kish, Survey Sampling, 1965).
-   A change of F1 counts as that of a question broken or mended with the chances that give the
-   same mean and the same mean square.
+   1998) for that number of questions. It is long enough, and asymmetric as it should be, where
+   changes are rare. Its quantile is that of Student's t, not of the normal distribution; the
+   degrees of freedom are the effective number of passages, N^2 / sum n^2 (Kish, Survey Sampling,
+   1965), less one. F1 changes by fractions; the interval is that of the probabilities of a broken
+   and of a mended question which give the same mean and the same mean square.
 
 The p value is that of the same score test. For independent questions it is McNemar's.
 
-Of several runs, runs and passages both count as drawn by chance: the variance over passages of the
-changes averaged over runs, plus the variance over runs, with Satterthwaite's degrees of freedom.
+Of several runs, both runs and passages are random samples: the variance is that over passages, of
+the changes averaged over runs, plus that over runs, with Satterthwaite's degrees of freedom.
 """
 
 import math
@@ -37,22 +37,25 @@ from scipy.stats import t as student
 
 from common.command_line import UserError
 
-# As many passages count as having said that all questions of a passage are equally alike.
-_PASSAGES_BEFORE = 100.0
+# The weight of the variance that assumes one correlation for all passages; that of the
+# cluster-robust variance is the number of passages.
+_WEIGHT_OF_ONE_CORRELATION = 100.0
 
-# What is added to the passages when their correlation is told: half a one, its questions all alike.
-_PASSAGES_ALIKE = 0.5
+# The estimate of the correlation counts this many more passages, with a correlation of 1: where
+# hardly a passage changes, the data alone would often give 0.
+_PASSAGES_ADDED = 0.5
 
-# By chance passages may sum up alike; then nothing says that questions tell more than this many.
+# The effective number of questions is at most this many times their number: the sums of a few
+# passages may be equal by chance, and their variance then close to 0.
 _MOST_EFFECTIVE = 2.0
 
-# Halvings until an end of an interval is known to the last digit that a table shows.
+# Steps of bisection, enough for all digits that a table shows.
 _HALVINGS = 50
 
-# So few passages, or changed passages, and no interval is to be trusted.
+# With fewer clusters than this, or fewer in which anything changes, no interval is reliable.
 FEW_CLUSTERS = 10
 
-# What questions may have in common.
+# What questions may share, so that they are correlated.
 UNITS = ("passage", "article", "question")
 
 
@@ -60,8 +63,8 @@ class Clusters:
     """Which questions belong together.
 
     Attributes:
-        number: how many there are. A single one cannot show how clusters differ; then each
-            question counts as one below.
+        number: how many there are. Nothing can be estimated from a single one; then each question
+            is a cluster of its own in what follows.
         of: int ``[questions]``, the number of each question's cluster, from 0.
         sizes: int ``[clusters]``.
         mean_size: the number of questions in the passage of a question, on average over questions.
@@ -183,22 +186,22 @@ def scores_in_words(development, scores, names):
 
 
 def _distance(mean, square, effective, truth):
-    """How many standard errors the mean is from what may be the truth: Tango's score statistic.
+    """Tango's score statistic: the distance of the mean from a hypothetical true change.
 
-    The standard error is that under the truth: with the likeliest chances of a mended and a broken
-    question, ``mended - broken = truth``.
+    It is in standard errors as they are if ``truth`` is true, with the maximum-likelihood
+    probabilities of a mended and a broken question, whose difference is ``truth``.
     """
     mended, broken = (square + mean) / 2, (square - mean) / 2
     half = (truth * (2 - mended + broken) - square) / 4
     likeliest = math.sqrt(max(half**2 + broken * truth * (1 - truth) / 2, 0.0)) - half
     variance = (2 * likeliest + truth - truth**2) / effective
-    if variance <= 1e-15:  # a change that every question has, or none
+    if variance <= 1e-15:  # every question would change in the same way, or none would
         return 0.0 if abs(mean - truth) < 1e-9 else math.inf
     return abs(mean - truth) / math.sqrt(variance)
 
 
 def _end_of_interval(mean, square, effective, times, end):
-    """The truth furthest towards ``end``, -1 or 1, from which the mean is not too far."""
+    """The end of the interval towards ``end``, -1 or 1: a change at the distance ``times``."""
     inside, outside = mean, end
     for _ in range(_HALVINGS):
         middle = (inside + outside) / 2
@@ -230,7 +233,7 @@ def _variance_over_clusters(values, clusters):
     sums = clusters.sums(deviations)
     robust = (sums**2 / (1 - sizes / questions)).sum() / questions**2
     alike = 1 + _correlation(spread, sums, clusters) * (clusters.mean_size - 1)
-    weight = len(clusters) / (len(clusters) + _PASSAGES_BEFORE)
+    weight = len(clusters) / (len(clusters) + _WEIGHT_OF_ONE_CORRELATION)
     return float(weight * robust + (1 - weight) * max(alike, 0.0) * spread / questions)
 
 
@@ -243,13 +246,13 @@ def _correlation(spread, sums, clusters):
         clusters: Clusters, two at least.
     """
     questions, number = len(clusters.of), len(clusters)
-    if questions == number:  # one question of each says nothing of it, and nothing depends on it
+    if questions == number:  # with one question in each passage, the correlation does not matter
         return 0.0
     between = (sums**2 / clusters.sizes).sum()
     inside = max(spread * questions - between, 0.0) / (questions - number)
     over = (between - (number - 1) * inside) / (questions - clusters.mean_size)
     correlation = over / (over + inside)
-    return (number * correlation + _PASSAGES_ALIKE) / (number + _PASSAGES_ALIKE)
+    return (number * correlation + _PASSAGES_ADDED) / (number + _PASSAGES_ADDED)
 
 
 def bootstrap_interval(differences, clusters, draws=2000, seed=1):

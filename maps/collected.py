@@ -8,7 +8,7 @@ from common import files
 from common.command_line import UserError
 from common.progress import counted, say
 from maps import columns, kinds, predictions, provenance, significance, tables
-from maps.clustered import FEW_CLUSTERS, bootstrap_interval, clusters_of
+from maps.clustered import FEW_CLUSTERS, UNITS, bootstrap_interval, clusters_of
 from maps.tables import beside
 from spans import data_sets
 from zones.masks import own_zones
@@ -82,13 +82,23 @@ def write_tables(asked, runs, development, command):
         "questions": len(development),
         "sample": development.sample and development.sample._asdict(),
         "half_interval": None if measured is None else _half_interval(measured, asked),
+        "passages": clusters_of(development, UNITS[0]).number,
         "clusters": {"unit": asked.cluster, "number": clusters.number},
         "test": _test_name(runs, asked),
         "runs": [facts_of(run) for run in runs],
         "zones": own_zones(),
     }
-    provenance.write(asked.path, made, **facts)
+    provenance.write(asked.path, made, _paths(asked, made), **facts)
     return table, said + said_of_more
+
+
+def _paths(asked, made):
+    """The files of the tables that were made: ending -> DataFrame."""
+    endings = list(made)
+    if asked.is_tested:
+        tested = ["", *(kind.name for kind in kinds.KINDS)]
+        endings += [(e + "_significance").strip("_") for e in made if e in tested]
+    return [beside(asked.path, ending) if ending else asked.path for ending in endings]
 
 
 def _significance(runs, cells, clusters, asked):
@@ -229,15 +239,21 @@ def _write_others(asked, runs, clusters):
 
 
 def reader_of(run):
-    """What the reader's folder says of it, if the baseline's answers lie there; else None."""
-    home = files.directory_of(run.baseline_file) if run.baseline_file else None
-    for name in ("reader.json", "training.json"):
-        path = home and files.join(home, name)
-        if path and files.exists(path):
-            try:
-                return files.read_json(path)
-            except UserError:  # whoever reads with that reader will say so
-                return None
+    """What the reader's folder says of it, if it is known which that is; else None.
+
+    It is the folder of the baseline's answers, or that of the checkpoint that decoding noted.
+    """
+    decoded = [decoding.get("checkpoint") for decoding in provenance.decodings(run)]
+    checkpoints = [c.get("file") for c in decoded if isinstance(c, dict)]
+    for path in [run.baseline_file, *checkpoints]:
+        home = files.directory_of(path) if path else None
+        for name in ("reader.json", "training.json"):
+            note = home and files.join(home, name)
+            if note and files.exists(note):
+                try:
+                    return files.read_json(note)
+                except UserError:  # a note that cannot be read stops no table
+                    return None
     return None
 
 

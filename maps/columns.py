@@ -22,7 +22,7 @@ RESULTS = ("layer",) + ZONES
 SCORES = ("exact", "f1")
 LONG = ("run",) + MAP.keys + SCORES
 ATTENTION = HEADS.keys + ("weight",)
-# How a cell differs from the baseline, behind the columns that say which cell it is.
+# The columns of a table of significance, after those that name the cell.
 MEASURED = (
     "baseline",
     "score",
@@ -35,7 +35,7 @@ MEASURED = (
     "p_holm",
     "significant",  # 1 if p_holm is below 0.05, else 0
 )
-# All above is of exact match.
+# So far exact match; tables of older versions end here.
 _MEASURED_BEFORE_F1 = MEASURED
 MEASURED += (
     "mcnemar",  # McNemar's exact p, for comparison: it takes questions as independent
@@ -73,7 +73,7 @@ class _Column(NamedTuple):
 def _decimal(lowest, highest):
     def read(text):
         """The number that a text is."""
-        # In half of the world 80,5 is what 80.5 is in the other.
+        # Many languages write a decimal comma.
         value = float(text.replace(",", ".") if text.count(",") == 1 else text)
         if not lowest <= value <= highest:  # nan is not, either
             raise ValueError(text)

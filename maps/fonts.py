@@ -1,11 +1,17 @@
 """Fonts for titles in any script: matplotlib's own has no Chinese, Japanese or Korean signs."""
 
 import contextlib
+import difflib
 import functools
 import logging
 import warnings
 
 from matplotlib import font_manager, ft2font
+
+from common.command_line import UserError
+
+# Part of matplotlib, so that it is always there.
+_USUAL = "DejaVu Sans"
 
 # Tried first: fonts made for these scripts look better than one that happens to have the signs.
 _PREFERRED = (
@@ -22,31 +28,53 @@ _PREFERRED = (
 )
 
 
-def for_text(text):
+def check(name, signs, what):
+    """Makes sure that a font can write some signs.
+
+    Raises:
+        UserError: it is not installed, or lacks some of them.
+    """
+    try:
+        path = font_manager.findfont(name, fallback_to_default=False)
+    except ValueError:
+        known = sorted({entry.name for entry in font_manager.fontManager.ttflist})
+        close = difflib.get_close_matches(name, known, 5, 0.4) or known[:5]
+        raise UserError(
+            "%s: no font %s is installed here; install it, or choose one that is, such as %s"
+            % (what, name, ", ".join(close))
+        )
+    missing = sorted(frozenset(signs) - _signs_of(path))
+    if missing:
+        raise UserError(
+            "%s: %s has no signs for %s; choose another font" % (what, name, " ".join(missing))
+        )
+
+
+def for_text(text, usual=_USUAL):
     """What to give matplotlib's text functions so that every sign of the text is drawn.
+
+    Args:
+        text: str.
+        usual: the font that the figure has, which is taken if it has all signs.
 
     Returns:
         dict: empty if the usual font has all signs, or no installed font has more of them.
     """
-    path = _best_font(frozenset(text) - {" ", "\n"})
+    path = _best_font(frozenset(text) - {" ", "\n"}, usual or _USUAL)
     return {} if path is None else {"fontproperties": font_manager.FontProperties(fname=path)}
 
 
 def missing_in(text):
     """The signs of a text that for_text's font does not have, as one text."""
     signs = frozenset(text) - {" ", "\n"}
-    path = _best_font(signs) or _usual_font()
+    path = _best_font(signs, _USUAL) or font_manager.findfont(_USUAL)
     return "".join(sorted(signs - _signs_of(path)))
 
 
-def _usual_font():
-    return font_manager.findfont("DejaVu Sans")
-
-
 @functools.lru_cache(maxsize=None)
-def _best_font(signs):
+def _best_font(signs, usual):
     """The font file that has most of the signs; None for the usual font."""
-    best, path = len(signs & _signs_of(_usual_font())), None
+    best, path = len(signs & _signs_of(font_manager.findfont(usual))), None
     if best == len(signs):
         return None
     for candidate in _installed():
@@ -62,7 +90,7 @@ def _installed():
     """The font files, those first that are best for a title."""
     known = font_manager.fontManager.ttflist
     yield from (entry.fname for entry in sorted(known, key=_rank))
-    # Matplotlib keeps a list, and does not see what was installed since it made it.
+    # Matplotlib keeps a list of fonts, which lacks those installed since it was made.
     yield from sorted(set(font_manager.findSystemFonts()) - {entry.fname for entry in known})
 
 

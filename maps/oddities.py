@@ -1,9 +1,9 @@
-"""What is odd about the prediction files of a map, so that no file of another run slips in.
+"""Warnings about the prediction files of a map: files of another run, or changed since.
 
-In the protocol's own Table 1, three cells in the middle of the network equal the baseline to the
-last question, which a masked reader's answers hardly do. Each such finding is one line, which
-names the files and says what to do; none of them stops the work. Where the folder's records prove
-that a cell was really decoded so, it is no oddity but a remark.
+Each warning is one line that names the files and says what to do; none stops the work. The
+protocol's own Table 1 shows why they are needed: three cells in the middle of the network equal the
+baseline in every question, which a masked reader hardly ever does. Where the records in the folder
+prove that such a file is what was decoded, it is no warning but a line of information (remarks).
 """
 
 import collections
@@ -32,7 +32,7 @@ def oddities(run, reads_cls):
     texts = {
         cell: answers.texts
         for cell, answers in run.cells.items()
-        # One head of many is often not missed.
+        # Masking one head of many often changes no answer; such files are no warning.
         if kind_of(cell) != HEADS and not may_equal_baseline(cell, run.folder.num_layers, reads_cls)
     }
     records = finished.records(run.folder.path)

@@ -1,10 +1,10 @@
-"""Tables of scores -> what one map of the figure shows: changes, deviations, doubts.
+"""Tables of scores -> what one map of the figure shows: changes, deviations, significance.
 
 A user names a table and its baseline; ``read_panel`` reads both, in any of their forms.
 """
 
 import os
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from maps.tables import beside
 
 METRIC_NAMES = {"exact": "Exact match", "f1": "F1"}
 
-# Files that were written together may be a moment apart.
+# Files written by one command may differ by this much in their times, in seconds.
 _SAME_TIME = 1.0
 
 
@@ -39,6 +39,10 @@ class Panel(NamedTuple):
         metric: a key of METRIC_NAMES, or None if it is not known.
         doubt: why the baseline may not be that of the table, for a WARNING; or None.
         note: what else is to be said below the map, a line or several; or None.
+        baseline: the score with nothing masked, percent, that was taken off.
+        num_tests: how many cells the test was corrected for; None without a test.
+        paths: the files that it was drawn from.
+        facts: see provenance.of_table.
     """
 
     change: pd.DataFrame
@@ -50,6 +54,10 @@ class Panel(NamedTuple):
     metric: Optional[str] = None
     doubt: Optional[str] = None
     note: Optional[str] = None
+    baseline: Optional[float] = None
+    num_tests: Optional[int] = None
+    paths: Tuple[str, ...] = ()
+    facts: Optional[dict] = None
 
 
 class Choice(NamedTuple):
@@ -89,9 +97,11 @@ def read_panel(path, baseline, choice=None, title=None, names=("results file", "
     """
     choice = choice or Choice()
     table = Table(path, choice, names[0])
-    unsure = test = None
+    unsure = test = num_tests = None
+    paths = [str(path)]
     if baseline.lower().endswith(".csv"):
-        value, unsure, test = _significance(baseline, table, names[1])
+        value, unsure, test, num_tests = _significance(baseline, table, names[1])
+        paths.append(baseline)
     elif files.is_directory(baseline):
         value = baselines.of_folder(baseline, table, choice.data_file, names[1])
     else:
@@ -109,6 +119,10 @@ def read_panel(path, baseline, choice=None, title=None, names=("results file", "
         table.metric,
         "%s: %s" % (names[1], doubt) if doubt else None,
         _note_on_sample(table.facts),
+        value,
+        num_tests,
+        tuple(paths),
+        table.facts,
     )
 
 
@@ -244,7 +258,8 @@ def _significance(path, table, what):
     """The baseline score and the squares that are not significant, from get_results.py's table.
 
     Returns:
-        (float, bool DataFrame as drawn, the name of the test).
+        (the baseline; bool DataFrame as drawn; the name of the test; how many cells it is
+        corrected for).
 
     Raises:
         UserError: no such file or table, or one of other scores than the table's.
@@ -260,7 +275,7 @@ def _significance(path, table, what):
         of_exact = {name[:-3]: measured[name] for name in measured if name.endswith("_f1")}
         measured = measured.assign(**of_exact)
     own = table.like(measured)
-    # Both files have three decimals.
+    # Both files are rounded to three decimals.
     is_of_it = np.allclose(own["score"], table.cells["score"], rtol=0, atol=0.0011, equal_nan=True)
     if not is_of_it or (table.kind == MAP and len(measured) != len(own)):
         raise UserError(
@@ -268,12 +283,12 @@ def _significance(path, table, what):
             "get_results.py --baseline wrote" % (what, path, table.path)
         )
     is_unsure = own["significant"].to_numpy() == False  # noqa: E712 (an empty field is neither)
-    if len(own) < len(measured):  # then fewer tests are drawn than were corrected for
-        tested = own["p"].notna().to_numpy()
+    tested = own["p"].notna().to_numpy()
+    if len(own) < len(measured):  # Holm's correction is for the cells that are drawn, not for all
         is_unsure[tested] = holm(own["p"][tested]) >= LEVEL
     unsure = table.drawn(is_unsure).fillna(False).astype(bool)
     test = _older_test_of(measured) if is_old else str(table.facts.get("test") or _TEST)
-    return float(measured["baseline"].iloc[0]), unsure, test
+    return float(measured["baseline"].iloc[0]), unsure, test, int(tested.sum())
 
 
 _TEST = CLUSTERED % UNITS[0]
@@ -304,7 +319,7 @@ def _spread_of(table, choice):
     told = table
     if table.runs is None and files.exists(long_path) and table.baselines("exact"):
         long = Table(long_path, choice._replace(metric=table.metric), "--std")
-        # Without facts it is not of the runs whose mean the table is.
+        # If results.json is not about it, it may be of other runs than the table's.
         told = long if long.facts else table
     if told.runs is None:
         return table.drawn(_std_beside(table)), "score"

@@ -19,7 +19,7 @@ from zones.masks import ZONES
 
 # How many stretches of missing layers an error names.
 _MOST_NAMED = 20
-# More are a mistake, and a map of them has no end.
+# A file name with a higher layer is a mistake.
 MOST_LAYERS = 1000
 
 
@@ -46,7 +46,7 @@ class Folder:
         own.know_of_folder(path, what)
         names = files.list_directory(path)
         cells = {cell_of_file(name) for name in names} - {None}
-        # A layer may be written as 03 by hand; such a file is not the cell's.
+        # A file whose name was written by hand with layer03 is not the cell's file.
         self.cells = {cell for cell in cells if file_name(PREDICTIONS, cell) in names}
         if not self.cells - {BASELINE}:
             raise UserError(
@@ -193,7 +193,7 @@ def read_answers(path, development, what="prediction file") -> Answers:
     predictions = read_predictions(path, what)
     source = "%s: %s" % (what, path)
     scores = development.score(predictions, source)
-    # Most cells give most questions the same answers: one text in memory for all of them.
+    # Most answers are the same in most cells: each text is kept in memory once.
     texts = map(sys.intern, development.in_order(predictions, source))
     return Answers(list(texts), scores)
 

@@ -1,4 +1,4 @@
-"""What a table is about: results.json beside results.csv.
+"""What a table or a figure is about: results.json beside results.csv; facts inside a figure.
 
 results.csv keeps the protocol's form, which has no room for the name of the score in it. So
 get_results.py says beside it: exact match or F1, of which questions and runs, and the baseline of
@@ -65,19 +65,21 @@ def check_writable(table_path, inputs=()):
         )
 
 
-def write(table_path, tables, **facts):
+def write(table_path, tables, paths, **facts):
     """Writes what is known of tables that were written together.
 
     Args:
         table_path: results.csv.
         tables: dict ending ("", "std", "long", ...) -> DataFrame as its reader gives it.
+        paths: the files of all tables, whose checksums are noted.
         facts: what is known; anything that goes into JSON.
 
     Raises:
         UserError: the file cannot be written.
     """
     prints = {ending: fingerprint(table) for ending, table in tables.items()}
-    facts = {"written_by": _WRITER, **facts, "tables": prints}
+    sums = {os.path.basename(path): checksum(path) for path in paths}
+    facts = {"written_by": _WRITER, **facts, "tables": prints, "files": sums}
     files.write_bytes(
         path_of(table_path),
         (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace"),
@@ -100,6 +102,26 @@ def of_table(table_path, table, ending=""):
     known = facts.get("tables")
     is_about_it = isinstance(known, dict) and known.get(ending) == fingerprint(table)
     return facts if is_about_it else {}
+
+
+def of_figure(command, panels, libraries):
+    """What a figure says of itself in its metadata: whatever it takes to draw it again.
+
+    Args:
+        command: the command line.
+        panels: list of panels.Panel.
+        libraries: dict name -> version of what draws.
+    """
+    maps = [
+        {
+            "baseline": panel.baseline,
+            "test": panel.test,
+            "files": {path: checksum(path) for path in panel.paths},
+            "about": panel.facts or None,
+        }
+        for panel in panels
+    ]
+    return {"command": command, "versions": {**versions(), **libraries}, "maps": maps}
 
 
 def own_zones(table_path):
@@ -161,7 +183,7 @@ def check_data(runs, path):
     ][:1]
 
 
-# What belongs to a reader, in which two may well differ.
+# Flags that belong to a reader; two readers may differ in them.
 _OF_THE_READER = {"do_lower_case", "strip_accents", "tokenize_chinese_chars", "align_answers"}
 
 
@@ -179,12 +201,16 @@ def decoded_differently(first, second):
     if not first or not second:
         return []
     one, other = _flags(first[0]), _flags(second[0])
-    return [
+    found = [
         "were decoded with different --%s: %s and %s" % (name, one[name], other[name])
         for name in one
         if name in other and not isinstance(one[name], dict) and name not in _OF_THE_READER
         if one[name] != other[name]
     ]
+    codes = [decoding.get("code") for decoding in (first[0], second[0])]
+    if None not in codes and codes[0] != codes[1]:
+        found.append("were decoded by different versions of the code")
+    return found
 
 
 def differences(first, second):
@@ -201,8 +227,10 @@ def differences(first, second):
     data = [facts.get("data", {}) for facts in (first, second)]
     if data[0].get("sha256") != data[1].get("sha256"):
         found.append("are of different questions: %s and %s" % tuple(d.get("file") for d in data))
-    versions = [facts.get("versions", {}) for facts in (first, second)]
-    if versions[0].get("code") != versions[1].get("code"):
+    if first.get("sample") != second.get("sample"):
+        found.append("are of different samples of the questions")
+    codes = [facts.get("versions", {}).get("code") for facts in (first, second)]
+    if codes[0] != codes[1]:
         found.append("were made by different versions of the code")
     try:
         runs = [facts["runs"][0]["decoded_by"] for facts in (first, second)]

@@ -19,8 +19,9 @@ from maps.kinds import key_of, kind_of
 # A cell is marked as significant if its corrected p value is below this.
 LEVEL = 0.05
 
-# What table_of knows beside, of exact match and F1: the standard error of a change and the part of
-# it that comes from the runs, in points; its degrees of freedom; how many clusters change.
+# Columns that table_of adds and no file has, of exact match and F1: the standard error of the
+# change and the part of it that comes from the runs, in points; its degrees of freedom; the number
+# of clusters in which a question changes.
 BESIDE = ("error", "run_error", "freedom", "changed")
 BESIDE += tuple(name + "_f1" for name in BESIDE)
 
@@ -85,7 +86,7 @@ def table_of(runs, cells, clusters) -> pd.DataFrame:
     counts = [_broken_and_mended(runs, cell) for cell in cells]
     columns.update(exact, broken=[b for b, _ in counts], mended=[m for _, m in counts])
     columns["mcnemar"] = np.nan
-    if len(runs) == 1:  # pairs of several runs may not be thrown together
+    if len(runs) == 1:  # the same question in several runs is not several independent pairs
         columns["mcnemar"] = mcnemar_exact(columns["broken"], columns["mended"])
     columns.update((name + "_f1", values) for name, values in f1.items())
     return pd.DataFrame(columns, columns=[*kind_of(cells[0]).keys, *MEASURED, *BESIDE])

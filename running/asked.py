@@ -160,7 +160,7 @@ def cells_asked(asked, config):
             a layer or head that the model lacks.
     """
     own_zones = own.settle(asked.zones_file, asked.prediction_dir or asked.output_dir)
-    zones = zones_named(asked.mask_zone)
+    zones = own.named(asked.mask_zone)
     layers = _layers(asked.mask_layer, config.num_hidden_layers)
     _check_number("--mask_head", "heads", asked.mask_head, config.num_attention_heads)
     if asked.do_sweep:
@@ -172,26 +172,6 @@ def cells_asked(asked, config):
     if layers is None:
         return (Cell(None, zones[0], head=asked.mask_head),)
     return (cell_of_run(*layers, zones[0], asked.mask_head),)
-
-
-def zones_named(text, what="--mask_zone"):
-    """The zones named, each once, as the user orders them.
-
-    Args:
-        text: names with commas between them; None or "" are none.
-        what: the flag that names them.
-
-    Raises:
-        UserError: there is no such zone.
-    """
-    zones = [zone.strip().lower() for zone in (text or "").split(",") if zone.strip()]
-    for zone in zones:
-        if zone not in known_zones():
-            raise UserError(
-                "%s: there is no zone %r; choose from %s, or define it in a --zones_file"
-                % (what, zone, ", ".join(known_zones()))
-            )
-    return list(dict.fromkeys(zones))
 
 
 def _layers(text, num_layers):

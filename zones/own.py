@@ -44,6 +44,27 @@ def read(path, what="--zones_file"):
     return _checked(zones, where)
 
 
+def named(text, what="--mask_zone", hint=", or define it in a --zones_file"):
+    """The zones named, each once, as the user orders them.
+
+    Args:
+        text: names with commas between them; None or "" are none.
+        what: the flag that names them.
+        hint: what else can be done about a zone that there is not.
+
+    Raises:
+        UserError: there is no such zone.
+    """
+    zones = [zone.strip().lower() for zone in (text or "").split(",") if zone.strip()]
+    for zone in zones:
+        if zone not in masks.known_zones():
+            raise UserError(
+                "%s: there is no zone %r; choose from %s%s"
+                % (what, zone, ", ".join(masks.known_zones()), hint)
+            )
+    return list(dict.fromkeys(zones))
+
+
 def checked(zones, where):
     """Zones that were read from elsewhere, a dict, as masks.define_own takes them.
 

@@ -70,7 +70,8 @@ def test_union_is_a_column_when_asked_for(root, capsys):
     texts = draw(root, "results.csv", root / "results_significance.csv")
     assert "UNION" in texts and MINUS + "67.5" in texts
     line = refusal(capsys_after(capsys), get_results.main, root / "a", root / "x.csv", "--zones=q3")
-    assert "--zones: there is no zone q3; choose from all, q2" in line
+    assert "--zones: there is no zone 'q3'; choose from all, q2" in line
+    assert "--zones_file" not in line  # which this command does not take
     (root / "a" / "predictions_layer1_union.json").unlink()
     argv = [root / "a", root / "x.csv", "--zones=union"]
     assert "union in layer 2 is missing; " in refusal(capsys, get_results.main, *argv)

@@ -296,19 +296,24 @@ def test_a_column_without_variation_has_no_rank(tmp_path, capsys):
 
 
 def test_two_readers_question_by_question(root, capsys):
-    write_run(root / "b", right=38)
+    write_run(root / "b", right=38, nearly=1)
     put_in(root / "b", Cell(0, "p2q"), answers(0))
     folders = [str(root / run) for run in "ab"]
     data = ["--data-file", str(root / "dev.json")]
     compare_results.main([*folders, *data])
     out, err = capsys.readouterr()
     assert "40 questions of 20 passages" in out and err == ""
-    assert "With nothing masked:  75.00 and 95.00, difference +20.00 (" in out
+    exact, f1 = out.split("\nF1 with")
+    assert "Exact match with nothing masked: 75.00 and 95.00, difference +20.00 (" in exact
+    assert f1.startswith(" nothing masked: 75.00 and 96.67, difference +21.67 (")
     # Masking breaks 16 more answers of a, and 38 of b.
-    (line,) = [line for line in out.splitlines() if "masked in" in line]
-    assert (
-        line.startswith("P2Q masked in layer 1") and "-40.00 and -95.00, difference -55.00" in line
-    )
+    for text, changes in (
+        (exact, "-40.00 and -95.00, difference -55.00"),
+        (f1, "-40.00 and -96.67, difference -56.67"),
+    ):
+        (line,) = [line for line in text.splitlines() if "masked in" in line]
+        assert line.startswith("P2Q masked in layer 1") and changes in line
+    assert "nan" not in out
     (root / "b" / "predictions.json").unlink()
     assert "has no predictions.json" in refusal(capsys, compare_results.main, *folders, *data)
     one = [folders[0], root / "results.csv", *data]
@@ -375,6 +380,35 @@ def test_readers_that_were_decoded_differently(root, capsys):
     compare_results.main([str(root / "a.csv"), str(root / "b.csv")])
     (line,) = capsys.readouterr().err.splitlines()
     assert "were decoded with different --max_seq_length: 384 and 512" in line
+
+
+@pytest.mark.parametrize(
+    "change, doubt",
+    [
+        (dict(sample={"questions": 9}), "are of different samples of the questions"),
+        (dict(versions={"code": "x"}), "were made by different versions of the code"),
+        (dict(code="y"), "were decoded by different versions of the code"),
+    ],
+)
+def test_tables_that_differ_in_more_than_they_should(root, capsys, change, doubt):
+    note_decoding(root / "a", root / "dev.json", "1")
+    for name in ("results", "other"):
+        found = argv(root)
+        get_results.main([found[0], str(root / (name + ".csv")), *found[2:]])
+        path = root / (name + ".json")
+        facts = json.loads(path.read_text())
+        facts["runs"][0]["decoded_by"][0]["code"] = "x"
+        if name == "other":
+            if "code" in change:
+                facts["runs"][0]["decoded_by"][0].update(change)
+            else:
+                facts.update(change)
+        path.write_text(json.dumps(facts))
+    both = [str(root / name) for name in ("results.csv", "other.csv")]
+    capsys.readouterr()
+    compare_results.main(both)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "WARNING: %s and %s %s" % (*both, doubt)
 
 
 def test_tables_of_a_german_spreadsheet(shared, tmp_path, capsys):
