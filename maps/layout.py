@@ -81,9 +81,12 @@ class Layout:
         self._num_columns, self._num_maps = num_columns, len(all_axes) - len(bars)
         self._width = look.inches_wide(self._num_maps, num_columns)
         figure.set_size_inches(self._width, self._width)
-        self.measure()
+        for _ in range(2):  # a label that is longer than a map stands out less from a wider one
+            self._measure()
+            self._stand_side_by_side(0.2, 0.6)
+        self._measure()
 
-    def measure(self):
+    def _measure(self):
         """Measures the margins as they are now, and gives the maps the width that is left."""
         self._margins = [_margins(axes, self._figure) for axes in self._axes]
         shrunk, num_maps = self._look.shrunk, self._num_maps
@@ -116,7 +119,7 @@ class Layout:
             map_height: in inches.
             notes: list of str, written below the maps, each from a line's start.
         """
-        self.measure()
+        self._measure()
         figure, size = self._figure, self._look.size(9)
         left = _PAD + self._margins[0][0]
         room = self._width - left - _PAD
@@ -128,18 +131,15 @@ class Layout:
         height = below + map_height + _PAD + max(top for _, _, _, top in self._margins)
         figure.set_size_inches(self._width, height)
         written.set_position((left / self._width, (under - size / 72) / height))
+        self._stand_side_by_side(below / height, map_height / height)
+
+    def _stand_side_by_side(self, bottom, height):
+        """Places all Axes; bottom and height are shares of those of the figure."""
         across, shrunk = _PAD, self._look.shrunk
         for axes, margins in zip(self._axes, self._margins):
             width = shrunk * _BAR_WIDTH if axes in self._bars else self.map_width
             across += margins[0]
-            axes.set_position(
-                [
-                    across / self._width,
-                    below / height,
-                    width / self._width,
-                    map_height / height,
-                ]
-            )
+            axes.set_position([across / self._width, bottom, width / self._width, height])
             across += width + margins[1] + shrunk * _GAP
 
 
