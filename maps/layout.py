@@ -85,24 +85,29 @@ class Layout:
             self._measure()
             self._stand_side_by_side(0.2, 0.6)
         self._measure()
+        self._check_room()
 
     def _measure(self):
         """Measures the margins as they are now, and gives the maps the width that is left."""
         self._margins = [_margins(axes, self._figure) for axes in self._axes]
-        shrunk, num_maps = self._look.shrunk, self._num_maps
+        shrunk = self._look.shrunk
         gaps = _GAP * (len(self._axes) - 1)
         taken = 2 * _PAD + shrunk * (_BAR_WIDTH * len(self._bars) + gaps)
         taken += sum(left + right for left, right, _, _ in self._margins)
-        self.map_width = (self._width - taken) / num_maps
+        self.map_width = (self._width - taken) / self._num_maps
         self.column_width = self.map_width / self._num_columns
-        least = self._look.size(11) * _LINE / 72  # a column as narrow as its name set upright
+
+    def _check_room(self):
+        """Raises UserError unless a column is as wide as its name set upright is high."""
+        least = self._look.size(11) * _LINE / 72
         if self.column_width < least:
-            lacking = (least - self.column_width) * self._num_columns * num_maps
+            num_columns = self._num_columns * self._num_maps
+            lacking = (least - self.column_width) * num_columns
             raise UserError(
-                "--width: %g mm leave no room for %d columns beside their labels; give %d at least"
+                "--width: %g mm leave no room for %d columns beside their labels; %d do"
                 % (
                     self._width * MILLIMETRES,
-                    self._num_columns * num_maps,
+                    num_columns,
                     (self._width + lacking) * MILLIMETRES + 1,
                 )
             )
@@ -120,6 +125,7 @@ class Layout:
             notes: list of str, written below the maps, each from a line's start.
         """
         self._measure()
+        self._check_room()
         figure, size = self._figure, self._look.size(9)
         left = _PAD + self._margins[0][0]
         room = self._width - left - _PAD
@@ -137,7 +143,7 @@ class Layout:
         """Places all Axes; bottom and height are shares of those of the figure."""
         across, shrunk = _PAD, self._look.shrunk
         for axes, margins in zip(self._axes, self._margins):
-            width = shrunk * _BAR_WIDTH if axes in self._bars else self.map_width
+            width = shrunk * _BAR_WIDTH if axes in self._bars else max(_PAD, self.map_width)
             across += margins[0]
             axes.set_position([across / self._width, bottom, width / self._width, height])
             across += width + margins[1] + shrunk * _GAP

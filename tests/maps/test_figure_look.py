@@ -11,6 +11,7 @@ from PIL import Image
 
 import get_results
 import visualize_att_zone
+from maps.attention_figure import Weights
 from maps.figure import maps_figure
 from maps.layout import PLAIN, Look
 from maps.panels import Panel
@@ -50,6 +51,7 @@ FIGURES = {
     "spans": [panel(["10\N{EN DASH}12", "9\N{EN DASH}11"])],
     "own zones": [panel(layers(3), [*ZONES, "UNION", "QUESTION-TO-THE-SEPS"])],
     "Chinese": [panel(layers(3), title="\u6ce8\u610f\u529b\u533a\u57df" * 12)],
+    "looked at": [panel(layers(4), note="A note.\n" + LONG)],
     "two": [panel(layers(12), title=LONG), panel(layers(12), title="B", is_tested=True)],
 }
 
@@ -59,9 +61,10 @@ FIGURES = {
 def test_nothing_is_cut_off_or_stands_on_something_else(name, look):
     panels = FIGURES[name]
     narrow = look.width is not None and (len(panels) > 1 or name == "heads")
-    figure = maps_figure(panels, not narrow, look)
+    beside = Weights(panels[0].change.abs()) if name == "looked at" else None
+    figure = maps_figure(panels, not narrow, look, beside)
     renderer = figure.canvas.get_renderer()
-    *maps, bar = figure.axes
+    maps, bar = figure.axes[: len(panels)], figure.axes[len(panels)]
     whole = figure.bbox.padded(1)
     for axes in figure.axes:
         box = axes.get_tightbbox(renderer)
@@ -140,7 +143,7 @@ def test_a_figure_is_as_wide_as_asked(table):
         (["--width=wide"], "--width: 'wide' is neither column nor page nor a width in millimetres"),
         (["--width=-3"], "nor a width in millimetres"),
         (["--width=nan"], "nor a width in millimetres"),
-        (["--width=20"], "--width: 20 mm leave no room for 5 columns beside their labels; give 4"),
+        (["--width=20"], "--width: 20 mm leave no room for 5 columns beside their labels; "),
         (["--vmin=0"], "--vmin, --vmax: zero, which is white, must lie between 0 and 2"),
         (["--vmax=-1"], "must lie between -10 and -1"),
         (["--vmin=nan"], "--vmin, --vmax"),
@@ -153,9 +156,9 @@ def test_refuses(table, capsys, more, part):
     assert part in refused(capsys, table, *more)
 
 
-def test_the_least_width_that_is_named_is_enough(table, capsys):
-    least = re.search(r"give (\d+) at least", refused(capsys, table, "--width=20")).group(1)
-    assert draw(table, "map.png", "--width", least).exists()
+def test_the_width_that_is_named_is_enough(table, capsys):
+    enough = re.search(r"labels; (\d+) do", refused(capsys, table, "--width=20")).group(1)
+    assert draw(table, "map.png", "--width", enough).exists()
 
 
 def test_a_caption_does_not_write_over_what_is_read(table, capsys):
