@@ -428,7 +428,7 @@ def _work_of(settings, planned, batch_size):
     return saved.fingerprint(
         run=planned.run,
         cells=planned.asked,
-        zones=own_zones({cell.zone for cell in planned.asked}),
+        zones=own_zones({cell.zone for cell in planned.asked}.union(planned.weighed)),
         weighed=planned.weighed,
         batch=batch_size,
         overwrite=settings.overwrite,
