@@ -48,6 +48,7 @@ _STYLE = {
     "pdf.fonttype": 42,  # TrueType: text stays text, as journals ask
     "svg.fonttype": "none",
     "svg.hashsalt": "attention zones",
+    "hatch.linewidth": 0.6,
 }
 
 _DOTS_PER_INCH = 300
@@ -139,7 +140,7 @@ def draw_squares(axes, values, colours, ends, look):
         cmap=colours,
         vmin=ends[0],
         vmax=ends[1],
-        linewidths=0.5,
+        linewidths=0.5 * look.shrunk,
         linecolor="0.9",  # to be seen between white squares, too
         xticklabels=list(values.columns),
         yticklabels=list(values.index),

@@ -56,8 +56,16 @@ FIGURES = {
 }
 
 
-@pytest.mark.parametrize("look", [PLAIN, Look(85)], ids=["plain", "column"])
-@pytest.mark.parametrize("name", FIGURES)
+# Each in one look; the other is for the slow tier.
+PLAINLY = ("demo", "deviations", "Chinese", "two")
+IN_BOTH = [
+    pytest.param(name, look, marks=[] if (name in PLAINLY) == (look == PLAIN) else pytest.mark.slow)
+    for name in FIGURES
+    for look in (PLAIN, Look(85))
+]
+
+
+@pytest.mark.parametrize("name, look", IN_BOTH)
 def test_nothing_is_cut_off_or_stands_on_something_else(name, look):
     panels = FIGURES[name]
     narrow = look.width is not None and (len(panels) > 1 or name == "heads")
