@@ -151,6 +151,8 @@ def draw_squares(axes, values, colours, ends, look):
     # White squares at the edge need a frame to be seen on white paper.
     for spine in axes.spines.values():
         spine.set(visible=True, color="0.6", linewidth=0.8 * look.shrunk)
+    # Seaborn turns names that would not fit now, before the map has its width.
+    axes.set_xticklabels(axes.get_xticklabels(), rotation=0)
     axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
 
 

@@ -130,6 +130,9 @@ def test_a_figure_of_layers_and_zones(root):
     for given in (root / "a", root / "a" / "attention.csv"):
         texts = draw(root, "results.csv", "--attention", given)
         assert "Zone looked at" in texts and "Mean weight (%)" in texts
+        svg = (root / "map.svg").read_text(encoding="utf-8")
+        # The names of the zones stand upright below both maps.
+        assert len(re.findall(r"rotate\(-?0[^0-9][^>]*>P2Q<", svg)) == 2
         pairs = []
         with open(str(root / "results.csv")) as lines:
             for row in csv.DictReader(lines):
