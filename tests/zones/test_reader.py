@@ -7,7 +7,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import modeling
-from tests.support.naive import CONFIG, naive_logits, random_weights, random_windows
+from tests.support.naive import CONFIG, load, naive_logits, random_weights, random_windows
 from zones import sweep
 from zones.batch import Batch
 from zones.cells import BASELINE, Cell, cells_of
@@ -105,8 +105,7 @@ def read(way, weights, inputs, cells, variants_at_once=None, config=CONFIG, **op
         reader = Reader(config)
         batch = Batch(*map(tf.constant, inputs), **options)
         logits = list(way(reader, batch, cells, variants_at_once).values())
-        for variable in tf.global_variables():
-            variable.load(weights[variable.op.name], session)
+        load(weights, session)
         return session.run(logits)
 
 
