@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 
 from running import input as records
 from running import training
-from tests.support.naive import CONFIG, naive_logits, random_weights, random_windows
+from tests.support.naive import CONFIG, load, naive_logits, random_weights, random_windows
 from zones.cells import BASELINE
 
 tf.disable_v2_behavior()
@@ -22,9 +22,7 @@ def loss_of(features, weights, score_padding, monkeypatch):
     with tf.Graph().as_default(), tf.Session() as session:
         step = training.make_step(NO_DROPOUT, False, score_padding, 1.0, 10, 1)
         loss, _ = step({name: tf.constant(array) for name, array in features.items()})
-        session.run(tf.global_variables_initializer())
-        for variable in tf.trainable_variables():
-            variable.load(weights[variable.op.name], session)
+        load(weights, session)
         return session.run(loss)
 
 

@@ -14,6 +14,7 @@ from tests.support import small
 from tests.support.naive import (
     CONFIG,
     OWN_ZONES,
+    load,
     naive_logits,
     naive_mask,
     random_weights,
@@ -63,8 +64,7 @@ def test_sums_over_groups_are_those_of_the_softmax(cells, zones, lengths, option
     with tf.Graph().as_default(), tf.Session() as session:
         batch = Batch(*map(tf.constant, inputs), **options)
         _, sums, rows = sweep.read_and_weigh(Reader(CONFIG), batch, cells, weighed=zones)
-        for variable in tf.global_variables():
-            variable.load(weights[variable.op.name], session)
+        load(weights, session)
         sums, rows = session.run([sums, rows])
     assert sums.shape == (len(lengths), 3, 3, len(zones))
     for window in range(len(lengths)):

@@ -41,7 +41,8 @@ def test_reader_and_sweep_equal_a_naive_run(way, lengths, options, own_zones):
     weights = random_weights(CONFIG)
     # Of three tokens one may be left without a question, of five without a passage.
     inputs = random_windows(lengths, 24, CONFIG.vocab_size, seed=len(lengths))
-    cells = CELLS if way is sweep.read_cells else CELLS[::4]
+    # All of them once: what the options change, a few show.
+    cells = CELLS if way is sweep.read_cells and len(lengths) == 4 else CELLS[::4]
     for cell, logits in zip(cells, read(way, weights, inputs, cells, **options)):
         for window, length in enumerate(lengths):
             end = 24 if options.get("score_padding") else length
