@@ -11,6 +11,7 @@ from common.progress import counted, say
 from maps import arguments, predictions, provenance
 from maps.clustered import change, clusters_of
 from maps.kinds import name_of
+from maps.oddities import warn_of
 from maps.panels import METRIC_NAMES
 from maps.significance import LEVEL, holm
 from maps.tables import read_results
@@ -81,13 +82,9 @@ def _compare_folders(options):
                 "%s has no predictions.json, the answers with nothing masked, that it could be "
                 "compared by" % run.folder.path
             )
-    doubts = provenance.check_data(runs, development.path)
-    doubts += [
-        "%s and %s %s" % (options.first, options.second, doubt)
-        for doubt in provenance.decoded_differently(*map(provenance.decodings, runs))
-    ]
-    for doubt in doubts:
-        say("WARNING: " + doubt)
+    warn_of(runs, development)
+    for doubt in provenance.decoded_differently(*map(provenance.decodings, runs)):
+        say("WARNING: %s and %s %s" % (options.first, options.second, doubt))
     clusters = clusters_of(development, options.cluster)
     print(
         "%s of %s, second minus first (score test clustered by %s)"

@@ -11,7 +11,7 @@ from common.progress import say
 from maps import arguments, columns, predictions, provenance
 from maps.baselines import DATA_FILE
 from maps.collected import Asked, write_tables
-from maps.oddities import oddities, remarks
+from maps.oddities import remarks, warn_of
 from maps.tables import beside
 from spans import data_sets
 from zones import own
@@ -124,13 +124,10 @@ def _read_runs(options):
     cells = predictions.cells_of_all(folders, _zones(options), options.partial)
     sample = predictions.sample_of(folders)
     development = _development_set(options.data_file, options.dataset, sample)
-    reads_cls = data_sets.reads_cls(development)
     runs = []
     for folder, baseline in zip(folders, predictions.baselines_of(folders, options.baseline)):
         runs.append(predictions.read_run(folder, development, cells, baseline))
-    doubts = provenance.check_data(runs, development.path)
-    for oddity in doubts + [oddity for run in runs for oddity in oddities(run, reads_cls)]:
-        say("WARNING: " + oddity)
+    warn_of(runs, development)
     for run in runs:
         for remark in remarks(run):
             say(remark if len(runs) == 1 else "%s: %s" % (run.folder.path, remark))

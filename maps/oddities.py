@@ -9,13 +9,32 @@ prove that such a file is what was decoded, it is no warning but a line of infor
 import collections
 
 from common import files, finished
+from common.progress import say
+from maps import provenance
 from maps.kinds import HEADS, MAP, kind_of, name_of, zone_order
 from maps.predictions import cells_text, named
-from zones.cells import PREDICTIONS, file_name
+from spans import data_sets
+from zones.cells import BASELINE, PREDICTIONS, file_name
 from zones.masks import CLS, PASSAGE, changes_rows
 
 # How many files a line names.
 _MOST_NAMED = 5
+
+
+def warn_of(runs, development):
+    """Says what is odd about the files of runs, and about the file of the questions.
+
+    Args:
+        runs: list of predictions.Run.
+        development: see data_sets.development_set.
+
+    Raises:
+        UserError: two runs answer different data files.
+    """
+    lines = provenance.check_data(runs, development.path)
+    reads_cls = data_sets.reads_cls(development)
+    for line in lines + [oddity for run in runs for oddity in oddities(run, reads_cls)]:
+        say("WARNING: " + line)
 
 
 def oddities(run, reads_cls):
@@ -170,12 +189,22 @@ def _of_several_runs(run, records, vouched):
 
 def _changed(run, records, vouched):
     cells = [c for c in run.cells if c not in vouched and file_name(PREDICTIONS, c) in records]
-    if not cells:
+    texts = list(map(_with_file, cells))
+    if _baseline_is_changed(run, records.get(file_name(PREDICTIONS, BASELINE))):
+        texts.insert(0, "the baseline (%s)" % file_name(PREDICTIONS, BASELINE))
+    if not texts:
         return []
     return [
         "%s: %s: changed after it was decoded; delete it and decode it again"
-        % (run.folder.path, _named(cells))
+        % (run.folder.path, named(texts, _MOST_NAMED))
     ]
+
+
+def _baseline_is_changed(run, record):
+    """Whether the baseline's answers are the folder's own, but no longer as they were decoded."""
+    path = run.folder.baseline_file()
+    is_its_own = record and path and str(run.baseline_file) == path
+    return bool(is_its_own) and not finished.is_as_written(record, files.read_bytes(path))
 
 
 def _not_finished(run, records):

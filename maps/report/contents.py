@@ -16,9 +16,10 @@ import numpy as np
 from common import files
 from common.command_line import UserError
 from common.progress import say
-from maps import attention, predictions, provenance
+from maps import attention, predictions
 from maps.correlation import MEANING
 from maps.kinds import name_of
+from maps.oddities import warn_of
 from maps.predictions import Folder, read_answers, run_name
 from maps.report import origin
 from maps.report.changes import changes_of, confidence_lost, read_nbest, texts_of
@@ -72,15 +73,13 @@ def gather(asked):
     grids = grids_of(_united(flat))
     wanted = [cell for grid in grids for cell in _cells_in(grid)]
     runs = [_read(*one, development, wanted) for one in zip(flat, baselines)]
-    for doubt in provenance.check_data(runs, development.path):
-        say("WARNING: %s" % doubt)
     weights = [_weights(run, wanted) for run in runs]
     known = texts_of(development, _answers_of(runs))
     run_names = _short_names(runs)
     views, names = _views(folders, runs, asked.names, run_names)
     facts = origin.facts_of_tables(runs, development, asked.report_file)
     title = "Attention zones: %s on %s" % (" and ".join(names), origin.stem(asked.data_file))
-    return {
+    shown = {
         "title": asked.title or title,
         "made": str(datetime.date.today()),
         "sample": development.sample and development.sample.text,
@@ -110,6 +109,8 @@ def gather(asked):
             "f1": known.f1,
         },
     }
+    warn_of(runs, development)
+    return shown
 
 
 # Reading ----------------------------------------------------------------------------------------

@@ -427,7 +427,10 @@ def test_as_a_program(folder):
         stderr=subprocess.PIPE,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, b"")
+    # Of these answers, put there by hand, one file equals the baseline's.
+    (line,) = done.stderr.decode().splitlines()
+    assert done.returncode == 0
+    assert line.startswith("WARNING: ") and "predictions_layer0_all.json" in line
     assert b"wrote " in done.stdout
     assert (folder.root / "report.html").stat().st_size > 10000
 

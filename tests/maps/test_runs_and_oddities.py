@@ -8,12 +8,13 @@ import pytest
 
 import compare_results
 import get_results
+import report
 from common.command_line import UserError
 from common.finished import FinishedFiles
 from maps.tables import read_results, read_significance
 from tests.support.refusals import refusal
 from tests.support.small_map import LAYERS, answers, note_decoding, write_questions, write_run
-from zones.cells import PREDICTIONS, Cell, cells_of, file_name
+from zones.cells import BASELINE, PREDICTIONS, Cell, cells_of, file_name
 from zones.masks import ZONES
 
 
@@ -250,6 +251,25 @@ def test_files_of_two_runs_and_changed_ones(root, capsys):
     mixed, changed = warnings(root, capsys)
     assert "p2 in layer 1 (predictions_layer0_p2.json): changed after" in changed
     assert "predictions_layer0_q2p.json" in mixed and "layer1" not in mixed
+
+
+def test_whoever_reads_a_folder_says_what_was_changed_there(root, capsys):
+    """The baseline as well as a cell; in table, comparison and report alike."""
+    finished = FinishedFiles(str(root / "a"), "1")
+    for cell in [BASELINE, *cells_of(LAYERS)]:
+        finished.add(file_name(PREDICTIONS, cell))
+    assert warnings(root, capsys) == []
+    put(root, BASELINE, answers(29))
+    put(root, Cell(0, "p2"), answers(5, mark="x"))
+    (line,) = warnings(root, capsys)
+    assert "the baseline (predictions.json), p2 in layer 1 (predictions_layer0_p2.json): " in line
+    assert "changed after it was decoded" in line
+    write_run(root / "b")
+    data = ["--data-file", str(root / "dev.json")]
+    compare_results.main([str(root / "a"), str(root / "b"), *data])
+    assert capsys.readouterr().err.splitlines() == [line]
+    report.main([str(root / name) for name in ("a", "dev.json", "report.html")])
+    assert line in capsys.readouterr().err.splitlines()
 
 
 # Comparing --------------------------------------------------------------------------------------
