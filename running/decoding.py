@@ -387,15 +387,14 @@ def run(settings, tokenizer, command):
         own.note(directory, {cell.zone for cell in planned.names})
         describe(directory, planned.run, description(settings, checkpoint), command)
         new = [examples[place] for place in sample.chosen(but_first=planned.held)]
-        windows = make_windows(new, tokenizer, is_training=False, **settings.window_sizes)
         with loop.errors_explained("predict_batch_size", "--prediction_dir"):
-            _decode_and_write(settings, checkpoint, planned, windows, examples, new)
+            num_windows = _decode_and_write(settings, tokenizer, checkpoint, planned, examples, new)
         say(
             "Decoded %s: %s, %s, in %s. The files are in %s"
             % (
                 _named(planned.names),
                 counted(len(new), "question"),
-                counted(len(windows), "window"),
+                counted(num_windows, "window"),
                 tqdm.tqdm.format_interval(time.time() - started),
                 directory,
             )
@@ -405,8 +404,12 @@ def run(settings, tokenizer, command):
     sampling.tell(sampling.note(directory, sample, False), sample)
 
 
-def _decode_and_write(settings, checkpoint, planned, windows, examples, new):
-    """Decodes the windows of new examples, and writes the files of the plan."""
+def _decode_and_write(settings, tokenizer, checkpoint, planned, examples, new):
+    """Decodes new examples, and writes the files of the plan; returns how many windows they are.
+
+    The windows are made here, so that those of one part are gone before the next one's are made.
+    """
+    windows = make_windows(new, tokenizer, is_training=False, **settings.window_sizes)
     # The longest first: windows of a batch then need little padding, and where memory does not
     # suffice that shows in the first batch.
     order = np.argsort([-len(window.input_ids) for window in windows], kind="stable")
@@ -421,6 +424,7 @@ def _decode_and_write(settings, checkpoint, planned, windows, examples, new):
     if planned.weighed:
         write_attention(planned, *unfinished.weights(), settings.prediction_dir)
     unfinished.remove()
+    return len(windows)
 
 
 def _work_of(settings, planned, batch_size):

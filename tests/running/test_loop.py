@@ -225,14 +225,14 @@ def test_a_control_c_lets_what_is_at_work_finish():
         time.sleep(0.05)
         return item
 
-    found = []
+    found, handler = [], signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         for number, result in loop.side_by_side(work, range(1000), threads=2):
             assert number == result
             found.append(result)
     assert sorted(found) == sorted(started)
     assert len(found) < 10
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 @pytest.mark.parametrize(
