@@ -33,7 +33,7 @@ setup-ray: setup ## Adds Ray to it, for decoding on several machines.
 demo: setup ## Runs the whole protocol on a small data set made on the spot: a few minutes.
 	$(PYTHON_HERE) -m demo.run $(ARGS)
 
-test: setup ## Runs the tests that are quick: four minutes.
+test: setup ## Runs the tests that are quick: four minutes on two cores.
 	$(PYTHON_HERE) -m pytest -m "not slow" $(ARGS)
 
 test-slow: setup ## Runs the others: kills, clusters, set-ups, downloads, browsers.

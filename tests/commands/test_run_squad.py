@@ -302,7 +302,9 @@ OF_ITS_FIRST_VERSIONS = dict(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("more", [OF_THE_HUB, OF_ITS_FIRST_VERSIONS])
+@pytest.mark.parametrize(
+    "more", [OF_THE_HUB, pytest.param(OF_ITS_FIRST_VERSIONS, marks=pytest.mark.slow)]
+)
 def test_what_changes_nothing_in_a_configuration_of_the_hub_is_passed_over(
     more, small_files, small_model, tmp_path, capsys
 ):

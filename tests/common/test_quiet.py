@@ -81,7 +81,14 @@ def run(*command):
     )
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+# These load TensorFlow.
+LOUD = {"ask.py", "convert_checkpoint.py", "run_squad.py"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [c if c in LOUD else pytest.param(c, marks=pytest.mark.slow) for c in COMMANDS],
+)
 def test_a_commands_help_comes_without_lines_of_others(command):
     ran = run(command, "--help")
     assert (ran.returncode, ran.stderr) == (0, "")

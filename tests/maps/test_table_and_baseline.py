@@ -226,6 +226,7 @@ def test_a_deviation_that_is_older_than_its_table(root, capsys):
 # The user's machine -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_users_matplotlibrc_has_no_effect(root):
     collect(root, "a")
     settings = "text.usetex: True\nfont.size: 30\naxes.grid: True\nimage.cmap: gray\n"

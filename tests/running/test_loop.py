@@ -150,6 +150,7 @@ def test_a_tpu_where_there_is_no_estimator_is_refused(monkeypatch):
 # What a training leaves -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_three_checkpoints_are_kept_also_after_going_on(small_files, small_model, tmp_path):
     def steps(folder):
         return sorted(int(p.name[11:-6]) for p in folder.glob("model.ckpt-*.index"))
@@ -163,7 +164,7 @@ def test_three_checkpoints_are_kept_also_after_going_on(small_files, small_model
     assert steps(model) == [14, 16, 18]
 
 
-@pytest.mark.parametrize("save_every", [1, 1000])
+@pytest.mark.parametrize("save_every", [pytest.param(1, marks=pytest.mark.slow), 1000])
 def test_a_rate_that_is_too_high_is_said_at_once(save_every, small_files, tmp_path, capsys):
     """And no checkpoint is made of what it does to the weights."""
     more = dict(learning_rate=1e30, warmup_proportion=0, save_checkpoints_steps=save_every)
@@ -177,7 +178,7 @@ def test_a_rate_that_is_too_high_is_said_at_once(save_every, small_files, tmp_pa
 # Several threads --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("threads", [2, 5])
+@pytest.mark.parametrize("threads", [2, pytest.param(5, marks=pytest.mark.slow)])
 def test_the_number_of_threads_changes_nothing(threads, small_files, small_model, tmp_path):
     sweep = dict(do_sweep=True, write_nbest=True, predict_batch_size=4)
     for name, number in (("one", 1), ("several", threads)):

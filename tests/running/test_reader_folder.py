@@ -152,13 +152,18 @@ def test_a_converted_reader_says_the_same_of_itself(small_files, small_model, tm
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
         b"{",
-        b"[]",
-        b"null",
-        b'{"origin": 3}',
         b'{"origin": "trained here", "flags": {"score_padding": "no"}}',
-        b'{"origin": "trained here", "flags": {"learning_rate": 1}}',
+        *(
+            pytest.param(content, marks=pytest.mark.slow)
+            for content in (
+                b"",
+                b"[]",
+                b"null",
+                b'{"origin": 3}',
+                b'{"origin": "trained here", "flags": {"learning_rate": 1}}',
+            )
+        ),
     ],
 )
 def test_a_note_that_cannot_be_read_is_told_and_passed_over(

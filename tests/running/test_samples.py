@@ -102,6 +102,7 @@ def test_fewer_than_are_there_change_nothing(small_files, small_model, sampled, 
     assert json.loads((sampled / "sample.json").read_text())["questions"] == 12
 
 
+@pytest.mark.slow
 def test_cells_of_fewer_questions_are_taken_over_after_a_kill(
     small_files, small_model, whole, tmp_path, capsys, monkeypatch
 ):
@@ -142,6 +143,7 @@ def test_a_sample_without_decoding_is_refused(small_files, tmp_path, capsys):
     assert "--max_questions" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_squad_2_and_cmrc(small_files, small_model, tmp_path, capsys):
     more = dict(predict_file=small_files.data_2, version_2_with_negative=True)
     for number in (5, 9):

@@ -33,8 +33,8 @@ def own_zones(tmp_path):
     [
         ([5, 17, 24, 3], {}),
         ([24], {}),
-        ([9, 3], dict(static_shapes=True)),
-        ([9, 13], dict(score_padding=True)),
+        pytest.param([9, 3], dict(static_shapes=True), marks=pytest.mark.slow),
+        pytest.param([9, 13], dict(score_padding=True), marks=pytest.mark.slow),
     ],
 )
 def test_reader_and_sweep_equal_a_naive_run(way, lengths, options, own_zones):

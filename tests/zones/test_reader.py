@@ -169,7 +169,7 @@ def test_keys_that_outweigh_all_others_can_be_masked(way, static_shapes):
 def test_fewer_variants_at_once_read_the_same(weights):
     inputs = random_windows([9, 24, 13], 24, CONFIG.vocab_size)
     expected = read(sweep.read_cells, weights, inputs, SOME_CELLS)
-    for at_once in (1, 2, 4):
+    for at_once in (1, 4):
         found = read(sweep.read_cells, weights, inputs, SOME_CELLS, at_once)
         for one, other in zip(expected, found):
             assert np.abs(one - other).max() < 2e-5, at_once
