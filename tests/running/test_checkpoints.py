@@ -151,7 +151,17 @@ MOVED = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(MOVED))
+# One of each kind is quick: the note's, the paths', the files'.
+_QUICK = {"as it was", "absolute", "missing", "newer and gone", "newest is cut", "windows"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in _QUICK else pytest.param(name, marks=pytest.mark.slow)
+        for name in sorted(MOVED)
+    ],
+)
 def test_the_newest_whole_checkpoint_in_the_folder_is_read(
     name, model, small_files, answers, two_questions, tmp_path, capsys
 ):

@@ -48,7 +48,9 @@ def naive_weights(weights, window, zones):
 
 
 @pytest.mark.parametrize("cells", [[BASELINE], [BASELINE, *cells_of(3), Cell(1, "p2", head=1)]])
-@pytest.mark.parametrize("zones", [ZONES, [*ZONES, *OWN_ZONES]])
+@pytest.mark.parametrize(
+    "zones", [pytest.param(ZONES, marks=pytest.mark.slow), [*ZONES, *OWN_ZONES]]
+)
 @pytest.mark.parametrize(
     "lengths, options",
     [
