@@ -187,6 +187,7 @@ def as_before(model, paths):
         (model / name).unlink()
 
 
+@pytest.mark.slow
 def test_a_folder_of_before_is_decoded_and_trained_on(small_files, model, tmp_path, jobs, capsys):
     expected = nbest(small_files, model, tmp_path / "a")
     as_before(model, small_files)

@@ -32,7 +32,7 @@ def own_zones(tmp_path):
     "lengths, options",
     [
         ([5, 17, 24, 3], {}),
-        ([24], {}),
+        pytest.param([24], {}, marks=pytest.mark.slow),
         pytest.param([9, 3], dict(static_shapes=True), marks=pytest.mark.slow),
         pytest.param([9, 13], dict(score_padding=True), marks=pytest.mark.slow),
     ],

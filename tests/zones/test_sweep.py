@@ -97,7 +97,9 @@ def test_single_runs_give_the_sweeps_files(golden_run, golden_sweep, tmp_path):
         assert different(read(tmp_path, cell), read(golden_sweep, cell)) <= MOST_DIFFERENT
 
 
-@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize(
+    "zone", [z if z in ("p2q", "all") else pytest.param(z, marks=pytest.mark.slow) for z in ZONES]
+)
 def test_a_zone_masked_in_every_layer_gives_the_published_answers(
     golden, golden_run, tmp_path, zone
 ):
@@ -146,7 +148,7 @@ def test_nbest_files_of_cells_are_written_when_asked(small_files, small_model, t
 
 
 def test_the_batch_size_changes_nothing(small_files, small_model, tmp_path):
-    for size in (1, 7, 40):
+    for size in (1, 40):
         where = tmp_path / str(size)
         small.run(
             small_files,
@@ -205,7 +207,9 @@ def test_complete_cells_are_left_alone_unless_overwritten(small_files, small_mod
     assert contents(swept) == first
 
 
-@pytest.mark.parametrize("change", ["checkpoint", "data", "flag"])
+@pytest.mark.parametrize(
+    "change", ["checkpoint", pytest.param("data", marks=pytest.mark.slow), "flag"]
+)
 def test_work_of_another_run_is_never_mixed_in(
     change, small_files, small_model, swept, tmp_path, capsys
 ):
