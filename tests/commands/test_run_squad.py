@@ -38,6 +38,7 @@ def test_two_runs_with_one_seed_give_the_same_predictions_and_another_seed_does_
     assert nbest[0] != nbest[2]
 
 
+@pytest.mark.slow
 def test_training_that_was_stopped_ends_where_one_that_was_not_does(
     small_files, small_model, tmp_path, capsys
 ):

@@ -167,6 +167,7 @@ def test_killed_and_in_a_cluster_it_is_the_same(more, small_files, small_model, 
         assert csv_files[0] == csv_files[1]
 
 
+@pytest.mark.slow
 def test_of_a_sample_that_grew_it_is_of_all_its_questions(small_files, small_model, tmp_path):
     more = dict(do_predict=True, write_attention=True)
     small.run(small_files, small_model, prediction_dir=tmp_path / "whole", **more)
