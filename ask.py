@@ -15,7 +15,7 @@ from common.command_line import UserError
 from common.configuration import BertConfig
 from common.progress import progress
 from hub import tokenizers
-from running import checkpoints, decoding, reader_folder
+from running import checkpoints, decoding, reader_folder, writing
 from running.asked import cells_asked
 from running.flags import parse
 from spans import data_sets
@@ -222,7 +222,7 @@ def _read(asked, cells):
         np.concatenate([parts[first][name] for first in sorted(parts)])
         for name in Candidates._fields
     ]
-    picker = decoding.picker_of(flags, [asked.example], asked.windows)
+    picker = writing.picker_of(flags, [asked.example], asked.windows)
     answers = {}
     for number, cell in enumerate(cells):
         picked = picker.pick(Candidates(*(field[:, number] for field in fields)))

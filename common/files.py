@@ -427,6 +427,13 @@ def _umask():
 
 def reason(error):
     """What the system says: its own words, or TensorFlow's line "the path; the system's words"."""
-    lines = str(error).split("\n")
-    told = next((line for line in lines if "; " in line), lines[0])
-    return getattr(error, "strerror", None) or told.split("; ")[-1]
+    return getattr(error, "strerror", None) or telling_line(error).split("; ")[-1]
+
+
+def telling_line(error):
+    """The line of an error that says what is wrong, and with which file.
+
+    In TensorFlow 2 it is "the path; the system's words", and may stand below others.
+    """
+    lines = str(getattr(error, "message", error)).split("\n")
+    return next((line for line in lines if "; " in line), lines[0])

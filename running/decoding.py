@@ -2,9 +2,8 @@
 
 It has three steps. The plan (plan.py): which cells are left, under which name. The decoding itself:
 of every window and cell only the best positions leave the graph, in this process, in a cluster or
-on a TPU.
-And the writing: answers picked from the positions, cell by cell. What is decoded is saved as the
-work goes on (saved.py), so that a run that was killed goes on where it was.
+on a TPU. And the writing (writing.py): answers picked from the positions, cell by cell. What is
+decoded is saved as the work goes on (saved.py), so that a run that was killed goes on where it was.
 """
 
 import collections
@@ -27,11 +26,11 @@ from running import checkpoints, cluster, estimator, loop, sampling, saved
 from running import input as records
 from running.estimate import Estimate, costs_of
 from running.plan import CELLS_AT_ONCE, description, name_of_run, plan, weighed_by
+from running.writing import picker_of, write, write_attention
 from spans import data_sets, scores
-from spans.answers import AnswerPicker
 from spans.windows import make_windows
 from zones import own, sweep
-from zones.cells import ATTENTION, BASELINE, NBEST, NULL_ODDS, PREDICTIONS, Cell
+from zones.cells import BASELINE, Cell
 from zones.masks import define_own, own_zones
 from zones.reader import Reader
 
@@ -260,77 +259,6 @@ def _save_what_comes(decoded, unfinished, missing, num_windows, save_secs, estim
             unfinished.save()
 
 
-# Writing ----------------------------------------------------------------------------------------
-
-
-def picker_of(flags, examples, windows):
-    """The AnswerPicker that flags ask for; see reading_of."""
-    return AnswerPicker(
-        examples,
-        windows,
-        flags.n_best_size,
-        flags.max_answer_length,
-        flags.version_2_with_negative,
-        flags.null_score_diff_threshold,
-        data_sets.named(flags.dataset).joins_words,
-    )
-
-
-def write(planned, picker, results, rows, directory, ids):
-    """Picks the answers of each cell and writes its files, with those that they held before.
-
-    Args:
-        planned: the Plan.
-        picker: an AnswerPicker.
-        results: (cell, Candidates) of every cell of the plan, windows in the order of decoding.
-        rows: int ``[windows]``, where each of the picker's windows stands in that order.
-        directory: where the files go.
-        ids: of the questions that the files shall hold, in order.
-    """
-    with progress(None, "writing answers", len(planned.names), unit="cell") as bar:
-        for cell, candidates in results:
-            names = planned.names[cell]
-            in_order = type(candidates)(*(array[rows] for array in candidates))
-            answers = picker.pick(in_order, with_nbest=NBEST in names)
-            content = {
-                PREDICTIONS: answers.predictions,
-                NBEST: answers.nbest,
-                NULL_ODDS: answers.null_odds,
-            }
-            for kind, name in names.items():
-                if kind == ATTENTION:
-                    continue
-                path = files.join(directory, name)
-                new = content[kind]
-                if planned.held:
-                    before = files.read_json(path)
-                    new = {each: new[each] if each in new else before[each] for each in ids}
-                files.write_json(path, new, "--prediction_dir")
-                noted = sampling.noted(planned.sample)
-                planned.finished.add(name, own_zones([cell.zone]), **noted)
-            bar.update()
-
-
-def write_attention(planned, weights, rows, directory):
-    """Writes the mean weight of each layer, head and zone.
-
-    Args:
-        planned: the Plan.
-        weights: float ``[layers, heads, zones]``, sums over the tokens that look.
-        rows: int ``[zones]``, how many those are.
-        directory: where the file goes.
-    """
-    lines = ["layer,head,zone,weight"]
-    for (layer, head, zone), weight in np.ndenumerate(weights):
-        if rows[zone]:
-            mean = weight / rows[zone]
-            lines.append("%d,%d,%s,%.6f" % (layer + 1, head + 1, planned.weighed[zone], mean))
-    content = ("\n".join(lines) + "\n").encode()
-    files.write_bytes(files.join(directory, ATTENTION), content, "--prediction_dir")
-    noted = sampling.noted(planned.sample)
-    planned.finished.add(ATTENTION, own_zones(planned.weighed), **noted)
-
-
 # All of it --------------------------------------------------------------------------------------
 
 
@@ -383,9 +311,10 @@ def run(settings, tokenizer, command):
             "In %d parts of %d cells at most, one after the other; each writes its files."
             % (len(plans), CELLS_AT_ONCE)
         )
+    if plans:  # parts of one run
+        describe(directory, plans[0].run, description(settings, checkpoint), command)
     for planned in plans:
         own.note(directory, {cell.zone for cell in planned.names})
-        describe(directory, planned.run, description(settings, checkpoint), command)
         new = [examples[place] for place in sample.chosen(but_first=planned.held)]
         with loop.errors_explained("predict_batch_size", "--prediction_dir"):
             num_windows = _decode_and_write(settings, tokenizer, checkpoint, planned, examples, new)

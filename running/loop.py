@@ -153,21 +153,15 @@ def errors_explained(size_flag, place_flag):
         yield
     except tf.errors.OpError as error:
         if any(reason in error.message for reason in _NOT_WRITTEN):
-            raise UserError("%s: cannot write %s" % (place_flag, _gist(error)))
+            raise UserError("%s: cannot write %s" % (place_flag, files.telling_line(error)))
         if isinstance(error, tf.errors.ResourceExhaustedError):
             raise UserError("the device ran out of memory; lower --%s" % size_flag)
         if isinstance(error, (tf.errors.DataLossError, tf.errors.OutOfRangeError)):
             raise UserError(
                 "--output_dir or --init_checkpoint: a checkpoint in there is damaged (%s); "
-                "copy it again" % _gist(error)
+                "copy it again" % files.telling_line(error)
             )
         raise
-
-
-def _gist(error):
-    """The line that says what is wrong, and with which file; below others in TensorFlow 2."""
-    lines = error.message.split("\n")
-    return next((line for line in lines if "; " in line), lines[0])
 
 
 # Training ---------------------------------------------------------------------------------------

@@ -233,12 +233,15 @@ further_zones() { # further_zones ZONE,...: those that are none of the map's fiv
 }
 
 choose_results() { # choose_results FLAG...: lets results take what decode made, if need be in time
-    local flag zone further named partial="" is_sweep=yes count=0
+    local flag zone further named partial="" is_sweep=yes takes_all="" count=0
     for flag in "$@"; do
         case $flag in
             --mask_zone=?*) zones=$(lower "${flag#*=}") ;;
             --zones_file=?*) ZONES_FILE=${flag#*=} ;;
-            --do_sweep=[Ff]alse | --nodo_sweep) is_sweep="" ;;
+            --do_sweep=[Ff]alse | --nodo_sweep) is_sweep="" takes_all=yes ;;
+            # Of heads, runs of layers and every layer at once it takes what there is.
+            --sweep_* | --mask_head* | --mask_layer=*-*) takes_all=yes ;;
+            --mask_layer=?*) partial=--partial ;;
             --write_attention | --write_attention=[Tt]rue)
                 looked=("$PYTHON" "${HERE}report.py" "$PREDICTION_DIR" "$PREDICT_FILE" report.html) ;;
         esac
@@ -248,13 +251,7 @@ choose_results() { # choose_results FLAG...: lets results take what decode made,
         looked=()
         return
     fi
-    for flag in "$@"; do
-        case $flag in
-            # Of heads, runs of layers and every layer at once it takes what there is.
-            --sweep_* | --mask_head* | --mask_layer=*-* | --do_sweep=[Ff]alse | --nodo_sweep) return ;;
-            --mask_layer=?*) partial=--partial ;;
-        esac
-    done
+    if [ -n "$takes_all" ]; then return; fi
     named=$zones
     if [ -z "$named" ] && [ -f "${ZONES_FILE:-}" ]; then
         named=$("$PYTHON" -c "import json, sys

@@ -25,12 +25,6 @@ def of(layer, head, zone):
 
 
 @pytest.fixture(scope="module")
-def session():
-    with browser.chromium() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A Folder with a zone of one's own, single heads, union and an attention.csv."""
     made = Folder(tmp_path_factory.mktemp("report"))

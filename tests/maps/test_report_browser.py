@@ -17,12 +17,6 @@ PHONE = (375, 700)
 
 
 @pytest.fixture(scope="module")
-def session():
-    with browser.chromium() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     made = Folder(tmp_path_factory.mktemp("report"))
     made.nbest = made.write_nbest(BASELINE)

@@ -21,12 +21,6 @@ PHONE = (390, 844)
 PANELS = "document.querySelectorAll('.panel').length"
 
 
-@pytest.fixture(scope="module")
-def session():
-    with browser.chromium() as driver:
-        yield driver
-
-
 def longer_answers(folder):
     """Lets every fifth answer have a word more, so that F1 is not exact match."""
     for cell, texts in folder.texts.items():

@@ -34,21 +34,6 @@ def saved_files(folder):
     return sorted(folder.rglob("windows-*.npz"))
 
 
-def start(small_files, small_model, folder, **more):
-    """Starts a sweep that takes and saves one window at a time."""
-    flags = small.flags(
-        small_files,
-        small_model,
-        do_sweep=True,
-        prediction_dir=folder,
-        predict_batch_size=1,
-        sweep_save_secs=0,
-        **more,
-    )
-    command = [sys.executable, str(ROOT / "run_squad.py")] + flags
-    return subprocess.Popen(command, stderr=subprocess.PIPE, universal_newlines=True)
-
-
 def wait_until(condition):
     deadline = time.time() + SECONDS
     while not condition():
@@ -114,7 +99,9 @@ def stop_one_that_decodes(process):
 @pytest.mark.slow
 @needs_ray
 def test_the_chunk_of_a_killed_worker_is_done_by_another(small_files, small_model, whole, tmp_path):
-    process = start(small_files, small_model, tmp_path, ray_address="local", ray_workers=2)
+    process = small.start_sweep(
+        small_files, small_model, tmp_path, ray_address="local", ray_workers=2
+    )
     wait_until(lambda: saved_files(tmp_path))
     worker = stop_one_that_decodes(process)
     # The other one does all the rest first, so that results come out of order.
@@ -144,7 +131,9 @@ def test_a_cluster_goes_on_with_the_work_of_one_process(
     ):
         path.unlink()
     there = len(saved_files(folder))
-    process = start(small_files, small_model, folder, ray_address="local", ray_workers=2)
+    process = small.start_sweep(
+        small_files, small_model, folder, ray_address="local", ray_workers=2
+    )
     said = process.communicate(timeout=SECONDS)[1]
     assert process.returncode == 0, said
     assert "unfinished run: %d of 65" % there in said

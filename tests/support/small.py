@@ -3,6 +3,8 @@
 import json
 import random
 import shutil
+import subprocess
+import sys
 import types
 
 import run_squad
@@ -111,3 +113,11 @@ def status_of(main, argv):
 def run(paths, output_dir, **more):
     """Runs run_squad.py in this process; returns its exit status."""
     return status_of(run_squad.main, flags(paths, output_dir, **more))
+
+
+def start_sweep(files, model, folder, **more):
+    """Starts a sweep, a process of its own, that takes and saves one window at a time."""
+    more = dict(predict_batch_size=1, sweep_save_secs=0, **more)
+    command = [sys.executable, run_squad.__file__]
+    command += flags(files, model, do_sweep=True, prediction_dir=folder, **more)
+    return subprocess.Popen(command, stderr=subprocess.PIPE, universal_newlines=True)

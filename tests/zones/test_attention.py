@@ -21,7 +21,7 @@ from tests.support.naive import (
     random_windows,
 )
 from tests.zones.test_own import own_zones  # noqa: F401 (a fixture)
-from tests.zones.test_sweep import contents, start_sweep
+from tests.zones.test_sweep import contents
 from zones import sweep
 from zones.batch import Batch
 from zones.cells import BASELINE, Cell, cells_of
@@ -141,15 +141,15 @@ def test_it_needs_the_unmasked_reader(flags, small_files, small_model, tmp_path,
 def test_killed_and_in_a_cluster_it_is_the_same(more, small_files, small_model, tmp_path):
     more = dict(more, write_attention=True)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start_sweep(small_files, small_model, whole, **more).communicate() is not None
-    process = start_sweep(small_files, small_model, killed, **more)
+    assert small.start_sweep(small_files, small_model, whole, **more).communicate() is not None
+    process = small.start_sweep(small_files, small_model, killed, **more)
     deadline = time.time() + 60
     while time.time() < deadline and len(list(killed.rglob("windows-*.npz"))) < 5:
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert not contents(killed)
-    process = start_sweep(small_files, small_model, killed, **more)
+    process = small.start_sweep(small_files, small_model, killed, **more)
     said = process.communicate()[1]
     assert process.returncode == 0 and "unfinished run" in said
     folders = [killed]
@@ -159,7 +159,7 @@ def test_killed_and_in_a_cluster_it_is_the_same(more, small_files, small_model, 
         pass
     else:
         more.update(ray_address="local", ray_workers=2)
-        start_sweep(small_files, small_model, tmp_path / "ray", **more).communicate()
+        small.start_sweep(small_files, small_model, tmp_path / "ray", **more).communicate()
         folders.append(tmp_path / "ray")
     for folder in folders:
         assert contents(folder) == contents(whole)

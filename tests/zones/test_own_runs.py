@@ -10,7 +10,6 @@ import run_squad
 import visualize_att_zone
 from tests.support import small
 from tests.zones.test_sweep import contents as results_in
-from tests.zones.test_sweep import start_sweep
 from zones import masks
 
 ZONES = {"sep": [["any", ["sep", "end"]]], "p2-front": [["passage", ["cls", "question"]]]}
@@ -172,7 +171,7 @@ def test_two_runs_of_other_zones_of_one_name_are_refused(decoded, small_files, t
 @pytest.mark.slow
 def test_in_a_cluster_they_are_the_same(decoded, small_files, small_model, tmp_path):
     pytest.importorskip("ray")
-    process = start_sweep(
+    process = small.start_sweep(
         small_files,
         small_model,
         tmp_path / "a",

@@ -5,8 +5,6 @@ import os
 import pathlib
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -20,7 +18,6 @@ from tests.support import small
 from zones.cells import BASELINE, Cell, cells_of, file_name
 from zones.masks import ZONES
 
-ROOT = pathlib.Path(run_squad.__file__).resolve().parent
 MOST_DIFFERENT = 0.01
 
 
@@ -256,30 +253,16 @@ def test_files_of_another_run_that_stay_are_warned_of(small_files, small_model, 
     assert "WARNING" not in capsys.readouterr().err
 
 
-def start_sweep(small_files, small_model, folder, **more):
-    flags = small.flags(
-        small_files,
-        small_model,
-        do_sweep=True,
-        prediction_dir=folder,
-        predict_batch_size=1,
-        sweep_save_secs=0,
-        **more,
-    )
-    command = [sys.executable, str(ROOT / "run_squad.py")] + flags
-    return subprocess.Popen(command, stderr=subprocess.PIPE, universal_newlines=True)
-
-
 @pytest.mark.slow
 def test_a_sweep_killed_in_earnest_goes_on_and_ends_byte_identical(
     small_files, small_model, tmp_path
 ):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    process = start_sweep(small_files, small_model, whole)
+    process = small.start_sweep(small_files, small_model, whole)
     process.communicate()
     assert process.returncode == 0
 
-    process = start_sweep(small_files, small_model, killed)
+    process = small.start_sweep(small_files, small_model, killed)
     deadline = time.time() + 60
     while time.time() < deadline and len(list(killed.rglob("windows-*.npz"))) < 5:
         time.sleep(0.005)
@@ -289,7 +272,7 @@ def test_a_sweep_killed_in_earnest_goes_on_and_ends_byte_identical(
     saved = len(list(killed.rglob("windows-*.npz")))
     assert saved >= 5 and not contents(killed)
 
-    process = start_sweep(small_files, small_model, killed)
+    process = small.start_sweep(small_files, small_model, killed)
     said = process.communicate()[1]
     assert process.returncode == 0
     done = int(said.split("unfinished run: ")[1].split()[0])
@@ -302,7 +285,7 @@ def test_a_sweep_killed_in_earnest_goes_on_and_ends_byte_identical(
 def test_zones_side_by_side_give_what_one_sweep_gives(small_files, small_model, tmp_path):
     """As the tasks of a cluster do, each with a zone of its own and all with one folder."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    tasks = [start_sweep(small_files, small_model, parts, mask_zone=zone) for zone in ZONES]
+    tasks = [small.start_sweep(small_files, small_model, parts, mask_zone=zone) for zone in ZONES]
     for task in tasks:
         task.communicate()
         assert task.returncode == 0
@@ -337,7 +320,7 @@ def test_a_damaged_save_is_decoded_again(small_files, small_model, tmp_path, mon
 
 
 def test_a_sweep_into_a_log_writes_plain_lines_and_a_summary(small_files, small_model, tmp_path):
-    process = start_sweep(small_files, small_model, tmp_path)
+    process = small.start_sweep(small_files, small_model, tmp_path)
     said = process.communicate()[1]
     assert "\r" not in said and "\x1b" not in said
     assert "decoding (windows x cells): 715 steps" in said
