@@ -142,6 +142,8 @@ def settle(asked, typed):
         if not path:
             lacking = "bert_config.json" if name == "bert_config_file" else VOCABULARIES[0]
             where = ", for there is no %s in %s" % (lacking, folder) if folder else ""
+            if folder and not files.exists(folder):
+                where = ", for there is no folder %s; check the path" % folder
             raise UserError("--%s is missing; this run needs it%s" % (name, where))
     noted = note.flags if note else {}
     for name, value in noted.items():

@@ -318,16 +318,16 @@ decode() {
     choose_places
     place PREDICTION_DIR "prediction$SUFFIX$RUN"
     require_file "$PREDICT_FILE" "$TO_FETCH"
-    if describes_itself; then
-        leave_to_reader DO_LOWER_CASE "$CASE" MAX_SEQ_LENGTH 512 DOC_STRIDE 128
-    else
-        choose_model "set BERT_DIR to what train_$DATASET.sh had"
-    fi
     case $MODEL_OUTPUT_DIR in
         gs://*) ;;
         *) [ -d "$MODEL_OUTPUT_DIR" ] || fail "there is no trained reader in $MODEL_OUTPUT_DIR; make it" \
             "with: bash ${HERE}train_$DATASET.sh, or set MODEL_OUTPUT_DIR" ;;
     esac
+    if describes_itself; then
+        leave_to_reader DO_LOWER_CASE "$CASE" MAX_SEQ_LENGTH 512 DOC_STRIDE 128
+    else
+        choose_model "set BERT_DIR to what train_$DATASET.sh had"
+    fi
     choose_python tensorflow
 
     common_flags

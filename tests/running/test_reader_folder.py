@@ -58,6 +58,14 @@ def test_a_reader_may_be_moved(small_files, model, tmp_path):
     assert nbest(small_files, tmp_path / "moved", tmp_path / "b", **UNSAID) == with_flags
 
 
+def test_a_folder_that_is_not_there_is_named(small_files, tmp_path, capsys):
+    flags = dict(UNSAID, do_predict=True, prediction_dir=tmp_path / "a")
+    assert small.run(small_files, tmp_path / "modle", **flags) == 2
+    (line,) = said(capsys)
+    assert line.endswith("for there is no folder %s; check the path" % (tmp_path / "modle"))
+    assert not (tmp_path / "a").exists()
+
+
 def changed_config(paths, tmp_path, **more):
     path = tmp_path / "other.json"
     path.write_text(json.dumps(dict(small.CONFIG, **more)))
