@@ -5,6 +5,7 @@ import common.environment  # noqa: F401
 from common import quiet  # isort: split
 
 from common import command_line, files
+from common.command_line import UserError
 from hub.reading import from_hub
 from hub.writing import to_hub
 
@@ -57,6 +58,13 @@ def main(argv=None):
     )
     options = parser.parse_args(argv)
     _check_order(options)
+    for flag in (
+        () if options.to_safetensors else ("bert_config_file", "vocab_file", "do_lower_case")
+    ):
+        if getattr(options, flag) is not None:
+            raise UserError(
+                "--%s is for --to-safetensors; a directory of the hub has its own" % flag
+            )
     quiet.prepare()
     if options.to_safetensors:
         lower = {"True": True, "False": False, None: None}[options.do_lower_case]

@@ -11,6 +11,7 @@ from typing import Dict, NamedTuple, Tuple
 from common.command_line import UserError
 from common.configuration import (
     ALBERT,
+    ARCHITECTURES,
     BERT,
     DISTILBERT,
     ELECTRA,
@@ -20,6 +21,7 @@ from common.configuration import (
     BertConfig,
     unlike_ours,
 )
+from common.progress import say
 
 
 class HubArchitecture(NamedTuple):
@@ -180,9 +182,18 @@ def our_config(theirs, path):
             values[field.name] = theirs[key]
         elif field.name in _NEEDED:
             raise UserError("%s has no %s; is it the model's own?" % (where, key))
-    # null: the model has no padding token. Any id will do, since padding is never looked at.
-    if values.get("pad_token_id", 0) is None:
+    # null: the model has no padding token. Any id will do, since padding is never looked at; but
+    # where positions count from it there is none to put in its place.
+    if (
+        values.get("pad_token_id", 0) is None
+        and not ARCHITECTURES[model_type].positions_follow_padding
+    ):
         values["pad_token_id"] = 0
+    if "auto_map" in theirs:
+        say(
+            "WARNING: %s names code of the model's own (auto_map), which is not run here: it is "
+            "taken to be a plain %s" % (where, model_type)
+        )
     activation = values.pop("hidden_act", "gelu")
     if not isinstance(activation, str) or activation not in _ACTIVATIONS:
         raise UserError(

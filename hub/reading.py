@@ -62,6 +62,11 @@ def from_hub(directory, out):
             "DIR: %s has %d entries, more than the %d that config.json has room for"
             % (tokenizer.name, tokenizer.num_pieces, config.vocab_size)
         )
+    if config.first_position and config.pad_token_id in tokenizer.special_ids:
+        raise UserError(
+            "DIR: %s: positions count from pad_token_id %d, but that token stands in every window; "
+            "mend it (RoBERTa's is 1)" % (config_path, config.pad_token_id)
+        )
     variables = taken_tensors(config, stored, path)
     state = [name for name in files.list_directory(directory) if _TRAINERS_FILES.fullmatch(name)]
     if state:
@@ -225,10 +230,12 @@ def _taken(ours, shape, name, stored, path):
     tensor = stored[name]
     turned = ours.endswith("/kernel")
     if list(tensor.shape) != (shape[::-1] if turned else shape):
-        raise UserError(
-            "DIR: in %s, %s has shape %s where config.json asks for %s; take the config.json that "
-            "belongs to it" % (path, name, list(tensor.shape), shape[::-1] if turned else shape)
-        )
+        wanted = shape[::-1] if turned else shape
+        if ours in OUR_SPAN_HEAD:
+            told = "where a span head has %s, for start and end" % wanted
+        else:
+            told = "where config.json asks for %s; take the one that belongs to it" % wanted
+        raise UserError("DIR: in %s, %s has shape %s %s" % (path, name, list(tensor.shape), told))
     array = tensor.array(name)
     check_numbers(array, "DIR: in %s, %s" % (path, name))
     return np.ascontiguousarray(array.T) if turned else array

@@ -1,7 +1,7 @@
 """The tokenizer's files of a directory as ``save_pretrained`` writes them: read, and written."""
 
 import json
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Set
 
 import tokenization
 from common import files
@@ -12,12 +12,21 @@ from hub.tokenizers import LIBRARY_FILE, VOCABULARY, LibraryTokenizer
 from hub.weights import write_json
 
 _SETTINGS, _SPECIAL = "tokenizer_config.json", "special_tokens_map.json"
+_ADDED = "added_tokens.json"
+_NEWER_FORM = (
+    "where transformers is installed, write the newer form, tokenizer.json, with "
+    "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"
+)
 # Of transformers, those that cut text as BERT's own code does.
 _CLASSES = (None, "PreTrainedTokenizerFast", "TokenizersBackend") + tuple(
     kind + "Tokenizer" + ending
     for kind in ("Bert", "Electra", "DistilBert", "Auto", "MobileBert", "RetriBert")
     for ending in ("", "Fast")
 )
+# What WordPiece's and RoBERTa's vocabularies have of their own. Another token that was added is
+# looked for in the text before it is cut, which the library does, and tokenization.py does not.
+_USUAL_TOKENS = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
+_ROBERTAS_TOKENS = {"<s>", "</s>", "<unk>", "<pad>", "<mask>"}
 
 
 class ReaderTokenizer(NamedTuple):
@@ -28,12 +37,14 @@ class ReaderTokenizer(NamedTuple):
         content: its bytes.
         num_pieces: one more than the largest id.
         settings: flags of run_squad.py -> their values; empty for LIBRARY_FILE, which says all.
+        special_ids: of the special tokens that every window has.
     """
 
     name: str
     content: bytes
     num_pieces: int
     settings: dict
+    special_ids: Set[int]
 
 
 def read_tokenizer(directory):
@@ -45,22 +56,50 @@ def read_tokenizer(directory):
     names = files.list_directory(directory, "DIR")
     path = files.join(directory, LIBRARY_FILE)
     document = files.read_json(path, "DIR") if LIBRARY_FILE in names else None
+    said = _said(directory, names)
     if document is not None and not _is_berts(document, path):
-        return _of_library(files.read_text(path, "DIR"), path)
+        text = files.read_text(path, "DIR")
+        return _of_library(_with_space_in_front(document, said) or text, path)
     if document is not None or VOCABULARY in names:
-        return _of_word_pieces(directory, names, document)
+        if document is None:
+            _tell_added(directory, names, said)
+        return _of_word_pieces(directory, names, document, said)
     if {"vocab.json", "merges.txt"} <= set(names):
-        return _of_byte_pairs(directory)
+        _tell_added(directory, names, said)
+        return _of_byte_pairs(directory, said)
     if any(name.endswith((".model", ".vocab", ".bpe.codes")) for name in names):
         raise UserError(
-            "DIR: %s has its tokenizer in an older form only; where transformers is installed, "
-            "write the newer one, tokenizer.json, with AutoTokenizer.from_pretrained(DIR)"
-            ".save_pretrained(DIR)" % directory
+            "DIR: %s has its tokenizer in an older form only; %s" % (directory, _NEWER_FORM)
         )
     raise UserError(
         "DIR: %s has neither vocab.txt nor tokenizer.json; download the tokenizer's files, too"
         % directory
     )
+
+
+def _said(directory, names):
+    """What ``tokenizer_config.json`` says, a dict; empty if there is none."""
+    said = files.read_json(files.join(directory, _SETTINGS), "DIR") if _SETTINGS in names else {}
+    if not isinstance(said, dict):
+        say("WARNING: %s holds no JSON object; it is passed over" % _SETTINGS)
+        said = {}
+    return said
+
+
+def _tell_added(directory, names, said):
+    """Warns of tokens that were added to a vocabulary in an older form."""
+    listed = said.get("added_tokens_decoder")
+    values = listed.values() if isinstance(listed, dict) else ()
+    added = {str(value.get("content")) for value in values if isinstance(value, dict)}
+    if not added and _ADDED in names:
+        listed = files.read_json(files.join(directory, _ADDED), "DIR")
+        added = set(listed) if isinstance(listed, dict) else set()
+    added -= _USUAL_TOKENS | _ROBERTAS_TOKENS
+    if added:
+        say(
+            "WARNING: the tokens that were added to the vocabulary, such as %r, are not known "
+            "here, and answers may differ; %s" % (min(added), _NEWER_FORM)
+        )
 
 
 # WordPiece --------------------------------------------------------------------------------------
@@ -81,23 +120,32 @@ def _is_berts(document, path):
         and parts[0].get("clean_text") is not False
         and model.get("unk_token") == tokenization.UNKNOWN
         and model.get("continuing_subword_prefix", "##") == "##"
+        and model.get("max_input_chars_per_word", 100) == 100
         and _in_order(document) is not None
     )
 
 
 def _in_order(document):
-    """The pieces in the order of their ids, or None if an id is missing."""
-    vocabulary = dict(document["model"]["vocab"])
-    for token in document.get("added_tokens") or []:
-        vocabulary.setdefault(token["content"], token["id"])
-    pieces = {number: piece for piece, number in vocabulary.items()}
+    """The pieces in the order of their ids; None if a ``vocab.txt`` cannot hold them.
+
+    An id may be missing, or a token may have been added that text is searched for.
+    """
+    try:
+        vocabulary = dict(document["model"]["vocab"])
+        for token in document.get("added_tokens") or []:
+            if token["content"] not in _USUAL_TOKENS:
+                return None
+            vocabulary.setdefault(token["content"], token["id"])
+        pieces = {number: piece for piece, number in vocabulary.items()}
+    except (KeyError, TypeError, ValueError):
+        return None  # The library will say what is wrong.
     in_order = [pieces.get(number) for number in range(len(pieces))]
-    return None if None in in_order else in_order
+    return None if None in in_order or any("\n" in piece for piece in in_order) else in_order
 
 
-def _of_word_pieces(directory, names, document):
+def _of_word_pieces(directory, names, document, said):
     path = files.join(directory, VOCABULARY)
-    settings = _settings_of(directory, names, document)
+    settings = _settings_of(said, document)
     if VOCABULARY in names:
         content = files.read_bytes(path, "DIR")
         vocabulary = tokenization.load_vocabulary(path, "DIR")
@@ -137,15 +185,12 @@ def _of_word_pieces(directory, names, document):
                 "cased" if settings["do_lower_case"] else "uncased",
             )
         )
-    return ReaderTokenizer(VOCABULARY, content, max(vocabulary.values()) + 1, settings)
+    special_ids = {vocabulary[tokenization.CLS], vocabulary[tokenization.SEP]}
+    return ReaderTokenizer(VOCABULARY, content, max(vocabulary.values()) + 1, settings, special_ids)
 
 
-def _settings_of(directory, names, document):
+def _settings_of(said, document):
     """What ``tokenizer_config.json`` says, else the normalizer of ``tokenizer.json``."""
-    said = files.read_json(files.join(directory, _SETTINGS), "DIR") if _SETTINGS in names else {}
-    if not isinstance(said, dict):
-        say("WARNING: %s holds no JSON object; it is passed over" % _SETTINGS)
-        said = {}
     normalizer = (document or {}).get("normalizer") or {}
     found = {
         "do_lower_case": _switch(said, "do_lower_case", normalizer.get("lowercase")),
@@ -195,15 +240,31 @@ def _switch(said, key, default: Optional[bool]):
 def _of_library(text, path):
     tokenizer = LibraryTokenizer(text, "DIR: %s" % path)
     num_pieces = max(tokenizer.vocabulary.values()) + 1
-    return ReaderTokenizer(LIBRARY_FILE, text.encode("utf-8"), num_pieces, {})
+    special_ids = set(tokenizer.ids(sum(tokenizer.layout, [])))
+    return ReaderTokenizer(LIBRARY_FILE, text.encode("utf-8"), num_pieces, {}, special_ids)
 
 
-def _of_byte_pairs(directory):
+def _with_space_in_front(document, said):
+    """The text of a ``tokenizer.json`` with or without a space before each text, as is said.
+
+    transformers asks ``tokenizer_config.json``. None: the file says the same, or has no such step.
+    """
+    prefix, step = said.get("add_prefix_space"), document.get("pre_tokenizer")
+    is_byte_level = isinstance(step, dict) and step.get("type") == "ByteLevel"
+    if not is_byte_level or prefix not in (True, False) or step.get("add_prefix_space") is prefix:
+        return None
+    changed = {"pre_tokenizer": dict(step, add_prefix_space=prefix)}
+    last = document.get("post_processor")
+    if isinstance(last, dict) and "add_prefix_space" in last:
+        changed["post_processor"] = dict(last, add_prefix_space=prefix)
+    return json.dumps(dict(document, **changed), ensure_ascii=False)
+
+
+def _of_byte_pairs(directory, said):
     """RoBERTa's older form, ``vocab.json`` and ``merges.txt``, as a ``tokenizer.json``."""
     path = files.join(directory, "vocab.json")
     vocabulary = files.read_json(path, "DIR")
     merges = files.read_text(files.join(directory, "merges.txt"), "DIR").split("\n")
-    specials = ["<s>", "</s>", "<unk>", "<pad>", "<mask>"]
     if not isinstance(vocabulary, dict) or not {"<s>", "</s>"} <= set(vocabulary):
         raise UserError("DIR: %s is no vocabulary of RoBERTa's: it lacks <s> or </s>" % path)
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
@@ -217,7 +278,7 @@ def _of_byte_pairs(directory):
                 lstrip=token == "<mask>",
                 special=True,
             )
-            for token in sorted(set(specials) & set(vocabulary), key=vocabulary.get)
+            for token in sorted(_ROBERTAS_TOKENS & set(vocabulary), key=vocabulary.get)
         ],
         "normalizer": None,
         "pre_tokenizer": byte_level,
@@ -235,10 +296,15 @@ def _of_byte_pairs(directory):
             "end_of_word_suffix": "",
             "fuse_unk": False,
             "vocab": vocabulary,
-            "merges": [line for line in merges if line and not line.startswith("#version")],
+            "merges": [
+                line.rstrip("\r")
+                for line in merges
+                if line.strip() and not line.startswith("#version")
+            ],
         },
     }
-    return _of_library(json.dumps(document, ensure_ascii=False), path)
+    text = _with_space_in_front(document, said) or json.dumps(document, ensure_ascii=False)
+    return _of_library(text, path)
 
 
 # Written ----------------------------------------------------------------------------------------

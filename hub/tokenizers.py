@@ -83,7 +83,8 @@ class LibraryTokenizer:
                 "%s cannot be read by tokenizers %s (%s); if a newer version wrote it, use a newer "
                 "runtime" % (where, tokenizers.__version__, str(error).split("\n")[0][:200])
             )
-        if self.layout is None:
+        self.vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
+        if self.layout is None or not set(sum(self.layout, [])) <= set(self.vocabulary):
             raise UserError(
                 "%s does not say which special tokens stand around a pair of texts "
                 "(post_processor)" % where
@@ -92,7 +93,6 @@ class LibraryTokenizer:
         # saved; here windows are cut and padded elsewhere.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self.vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
         self._pieces = {number: piece for piece, number in self.vocabulary.items()}
 
     def tokenize(self, text):

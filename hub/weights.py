@@ -25,14 +25,14 @@ _TORCH = (
     re.compile(r"pytorch_model\.bin\.index(\.[^.]+)?\.json"),
 )
 # What else may be found in the place of weights, and what to do about it.
+_ADAPTER = (
+    "holds an adapter, which is only what was added to a model; load it with peft, call "
+    "merge_and_unload() and save the result with save_pretrained"
+)
 _OTHERS = (
+    (r"adapter_(config\.json|model\..*)", _ADAPTER),
     (
-        r"adapter_(config\.json|model\..*)",
-        "holds an adapter, which is only what was added to a model; load it with peft, call "
-        "merge_and_unload() and save the result with save_pretrained",
-    ),
-    (
-        r"tf_model\.h5|flax_model\.msgpack",
+        r"tf_model.*\.h5|flax_model.*\.msgpack",
         "holds weights for another framework ({name}) only; load it with transformers 4 "
         "(from_tf=True or from_flax=True) and save it with save_pretrained",
     ),
@@ -95,6 +95,8 @@ def read_directory(directory):
         UserError: no weights that can be read are there, or not all of them.
     """
     if not files.is_directory(directory):
+        if files.exists(directory):
+            raise UserError("DIR: %s is a file; name the directory that it is in" % directory)
         raise UserError(
             "DIR: there is no directory %s; check the path. A model of the hub is downloaded "
             "first: huggingface-cli download NAME --local-dir DIR" % directory
@@ -105,16 +107,29 @@ def read_directory(directory):
         if name is None:
             continue
         path = files.join(directory, name)
-        if whole.fullmatch(name):
-            return path, read(path)
-        return path, _read_shards(directory, path, names, read)
+        is_whole = whole.fullmatch(name)
+        tensors = read(path) if is_whole else _read_shards(directory, path, names, read)
+        if any(re.search(r"\.(lora_\w+|base_layer)\.", tensor) for tensor in tensors):
+            raise UserError("DIR: %s %s" % (path, _ADAPTER))
+        return path, tensors
     for pattern, told in _OTHERS:
         for name in names:
             if re.fullmatch(pattern, name):
                 raise UserError("DIR: %s %s" % (directory, told.format(name=name)))
+    inside = _model_inside(directory, names)
     raise UserError(
-        "DIR: %s has no model.safetensors; name the directory of a Hugging Face model" % directory
+        "DIR: %s has no model.safetensors; name %s"
+        % (directory, inside or "the directory of a Hugging Face model")
     )
+
+
+def _model_inside(directory, names):
+    """A directory further down that holds a model, as in the hub's cache; None if there is none."""
+    folders = [files.join(directory, name) for name in names]
+    cache = files.join(directory, "snapshots")
+    if cache in folders:
+        folders += [files.join(cache, name) for name in files.list_directory(cache, "DIR")]
+    return next((f for f in folders if files.exists(files.join(f, "config.json"))), None)
 
 
 def _only(pattern, names, directory):

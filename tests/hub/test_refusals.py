@@ -8,8 +8,15 @@ import pytest
 import safetensors.numpy
 
 import convert_checkpoint
+from hub import tokenizer_files, tokenizers
 from tests.support import small
-from tests.support.hub_files import bert_config, rewrite, tensors_of, write_directory
+from tests.support.hub_files import (
+    bert_config,
+    library_tokenizer,
+    rewrite,
+    tensors_of,
+    write_directory,
+)
 from tests.support.refusals import refusal
 
 ENCODER = "bert.encoder.layer.1.output.dense"
@@ -65,6 +72,14 @@ CONFIGS = {
     "fewer layers": (dict(num_hidden_layers=1), ["16 tensors", "no place", "encoder.layer.1"]),
     "one segment": (dict(type_vocab_size=1), ["type_vocab_size 1"]),
     "padding outside": (dict(pad_token_id=99), ["pad_token_id 99"]),
+    "no padding to count positions from": (
+        dict(model_type="roberta", pad_token_id=None),
+        ["pad_token_id = None"],
+    ),
+    "positions from a token of every window": (
+        dict(model_type="roberta", pad_token_id=2),
+        ["pad_token_id 2", "stands in every window"],
+    ),
     "fewer rows than entries": (dict(vocab_size=9), ["44 entries", "the 9"]),
 }
 
@@ -82,6 +97,12 @@ def test_a_configuration_is_refused_with_its_key(name, source, tmp_path, capsys)
 def test_what_is_no_configuration_is_refused(content, source, tmp_path, capsys):
     (source / "config.json").write_text(content)
     assert "config.json" in refusal(capsys, convert_checkpoint.main, source, tmp_path / "out")
+
+
+def test_code_of_the_models_own_is_warned_of(source, tmp_path, capsys):
+    configure(source, auto_map={"AutoModel": "modeling_own.OwnModel"})
+    assert small.status_of(convert_checkpoint.main, [str(source), str(tmp_path / "out")]) == 0
+    assert "auto_map), which is not run here" in capsys.readouterr().err
 
 
 def test_old_files_name_the_class_only(source, tmp_path):
@@ -122,6 +143,16 @@ def of_something_else(tensors):
     tensors["decoder.block.0.weight"] = np.zeros([2, 2], np.float32)
 
 
+def a_head_of_three(tensors):
+    tensors["qa_outputs.weight"] = np.zeros([3, 32], np.float32)
+
+
+def an_adapter_beside_each_layer(tensors):
+    name = ENCODER.replace("output.dense", "attention.self.query")
+    tensors[name + ".base_layer.weight"] = tensors.pop(name + ".weight")
+    tensors[name + ".lora_A.default.weight"] = np.zeros([2, 32], np.float32)
+
+
 def two_encoders(tensors):
     for name in [name for name in tensors if name.startswith("bert.")]:
         tensors["teacher." + name] = tensors["student." + name] = tensors.pop(name)
@@ -134,6 +165,8 @@ TENSORS = {
     under_two_names: ["two names", ENCODER + ".bias"],
     old_and_new_name: ["two names", "LayerNorm"],
     whole_numbers: [ENCODER + ".weight", "I8"],
+    a_head_of_three: ["qa_outputs.weight", "[3, 32]", "a span head has [2, 32]"],
+    an_adapter_beside_each_layer: ["adapter", "merge_and_unload"],
     of_something_else: ["word_embeddings", "decoder.block.0.weight"],
     two_encoders: ["teacher.bert", "student.bert"],
 }
@@ -184,6 +217,7 @@ def leave_only(source, name, content=b"x"):
 FILES = {
     "tf_model.h5": ["tf_model.h5", "from_tf"],
     "flax_model.msgpack": ["flax_model.msgpack"],
+    "tf_model-00001-of-00002.h5": ["tf_model-00001-of-00002.h5", "from_tf"],
     "adapter_model.safetensors": ["adapter", "merge_and_unload"],
     "bert_model.ckpt.index": ["TensorFlow checkpoint", "--init_checkpoint"],
     "model.onnx": ["model.onnx"],
@@ -283,6 +317,27 @@ def test_a_variant_is_read_and_several_are_not(source, tmp_path, capsys):
     assert "several variants" in line
 
 
+@pytest.mark.parametrize("place", ["checkpoint-500", "snapshots/0a1b"])
+def test_a_model_further_down_is_named(place, source, tmp_path, capsys):
+    """A trainer's folder, and the hub's cache."""
+    inside = tmp_path / "outer" / place
+    shutil.copytree(str(source), str(inside))
+    line = refusal(capsys, convert_checkpoint.main, tmp_path / "outer", tmp_path / "out")
+    assert line.endswith("has no model.safetensors; name %s" % inside)
+
+
+def test_a_file_in_the_place_of_a_directory_is_named(source, tmp_path, capsys):
+    line = refusal(capsys, convert_checkpoint.main, source / "config.json", tmp_path / "out")
+    assert "config.json is a file; name the directory that it is in" in line
+
+
+@pytest.mark.parametrize("flag", ["vocab_file", "bert_config_file", "do_lower_case"])
+def test_what_is_for_the_way_back_is_refused_on_the_way_here(flag, source, tmp_path, capsys):
+    argv = [source, tmp_path / "out", "--" + flag, "True"]
+    line = refusal(capsys, convert_checkpoint.main, *argv)
+    assert "--%s is for --to-safetensors" % flag in line
+
+
 @pytest.mark.parametrize("flags", [[], ["--to-safetensors"]])
 def test_nothing_is_written_beside_what_is_read(flags, source, capsys):
     before = sorted(path.name for path in source.iterdir())
@@ -318,21 +373,114 @@ def test_a_case_that_cannot_be_is_named(source, tmp_path, capsys, shared):
     assert "DIR: tokenizer_config.json says do_lower_case = True, but the vocabulary is" in line
 
 
+def word_pieces(pieces):
+    """A ``tokenizer.json`` of WordPiece, as a dict."""
+    special = [["[CLS]", 0], ["[SEP]", 0], ["[SEP]", 1]]
+    first, between, last = ({"SpecialToken": {"id": t, "type_id": n}} for t, n in special)
+    texts = [{"Sequence": {"id": part, "type_id": n}} for n, part in enumerate("AB")]
+    return {
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": True,
+            "strip_accents": None,
+            "lowercase": False,
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [first, texts[0], between],
+            "pair": [first, texts[0], between, texts[1], last],
+            "special_tokens": {
+                piece: {"id": piece, "ids": [pieces.index(piece)], "tokens": [piece]}
+                for piece in ("[CLS]", "[SEP]")
+            },
+        },
+        "model": {
+            "type": "WordPiece",
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": {piece: number for number, piece in enumerate(pieces)},
+        },
+    }
+
+
+ADDED = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), False)
+
+
+@pytest.mark.parametrize(
+    "change, text, expected",
+    [
+        (lambda d: d["added_tokens"].append(dict(ADDED, id=6, content="b-c")), "a b-cb", "a b-c b"),
+        (lambda d: d["model"].update(max_input_chars_per_word=3), "aaa aaaa", "a ##a ##a [UNK]"),
+        (lambda d: d["model"]["vocab"].update({"a\nb": 6, "c": 7}), "c", "c"),
+    ],
+    ids=["added token", "short words", "a line end in a piece"],
+)
+def test_what_a_list_of_pieces_does_not_say_is_done_by_the_library(
+    change, text, expected, tmp_path
+):
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b"]
+    document = word_pieces(pieces + ["##a"] if "##a" in expected else pieces)
+    change(document)
+    (tmp_path / "vocab.txt").write_text("\n".join(pieces))
+    (tmp_path / "tokenizer.json").write_text(json.dumps(document))
+    found = tokenizer_files.read_tokenizer(str(tmp_path))
+    assert found.name == "tokenizer.json" and found.special_ids == {2, 3}
+    (tmp_path / "tokenizer.json").write_bytes(found.content)
+    tokenizer = tokenizers.load(str(tmp_path / "tokenizer.json"), do_lower_case=None)
+    assert tokenizer.tokenize(text) == expected.split(" ")
+
+
+@pytest.mark.parametrize("is_wordpiece", [True, False])
+@pytest.mark.parametrize("listed", ["added_tokens.json", "tokenizer_config.json"])
+def test_tokens_added_to_an_older_form_are_warned_of(listed, is_wordpiece, tmp_path, capsys):
+    write_older_form(tmp_path)
+    if is_wordpiece:
+        (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n")
+        (tmp_path / "vocab.json").unlink()
+    decoder = {str(n): {"content": token} for n, token in enumerate(["[PAD]", "<mask>", "x-ray"])}
+    said = {"added_tokens_decoder": decoder} if listed.startswith("tokenizer") else {"x-ray": 9}
+    (tmp_path / listed).write_text(json.dumps(said))
+    tokenizer_files.read_tokenizer(str(tmp_path))
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
+    assert len(warnings) == 1 and "'x-ray', are not known here" in warnings[0]
+
+
+def write_older_form(folder):
+    """RoBERTa's vocab.json and merges.txt, with lines that end as on Windows; returns the newer."""
+    document = library_tokenizer(111)
+    (folder / "vocab.json").write_text(json.dumps(document["model"]["vocab"]))
+    merges = ["#version: 0.2"] + document["model"]["merges"]
+    (folder / "merges.txt").write_bytes("\r\n".join(merges + [""]).encode("utf-8"))
+    return document
+
+
+@pytest.mark.parametrize("is_newer", [True, False])
+@pytest.mark.parametrize(
+    "said, expected",
+    [({}, "a \u0120b"), ({"add_prefix_space": True}, "\u0120a \u0120b")],
+)
+def test_a_space_before_each_text_is_put_as_the_settings_say(is_newer, said, expected, tmp_path):
+    document = write_older_form(tmp_path)
+    if is_newer:
+        (tmp_path / "tokenizer.json").write_text(json.dumps(document))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(said))
+    content = tokenizer_files.read_tokenizer(str(tmp_path)).content
+    (tmp_path / "tokenizer.json").write_bytes(content)
+    tokenizer = tokenizers.load(str(tmp_path / "tokenizer.json"), do_lower_case=None)
+    assert tokenizer.tokenize("a b") == expected.split(" ")
+
+
 @pytest.mark.parametrize("other, warnings", [("\u2028", 0), ("##x", 1)])
 def test_two_files_that_do_not_agree_are_named(other, warnings, source, tmp_path, capsys):
     """The Chinese vocabulary has an entry that is white space, which no text comes to."""
     pieces = (source / "vocab.txt").read_text("utf-8").split("\n")[:-2]
     (source / "vocab.txt").write_text("\n".join(pieces + ["\u2028"]) + "\n", "utf-8")
-    document = {
-        "normalizer": {"type": "BertNormalizer", "lowercase": False},
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "model": {
-            "type": "WordPiece",
-            "unk_token": "[UNK]",
-            "vocab": {piece: number for number, piece in enumerate(pieces + [other])},
-        },
-    }
-    (source / "tokenizer.json").write_text(json.dumps(document))
+    (source / "tokenizer.json").write_text(json.dumps(word_pieces(pieces + [other])))
     assert small.status_of(convert_checkpoint.main, [str(source), str(tmp_path / "out")]) == 0
     said = capsys.readouterr().err
     assert said.count("do not agree") == warnings
@@ -355,7 +503,22 @@ def test_a_vocabulary_that_is_no_text_is_named(source, tmp_path, capsys):
     assert "LFS" in refusal(capsys, convert_checkpoint.main, source, tmp_path / "out")
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", '{"model": {"type": "BPE", "vocab": {}}}'])
+def with_added(value):
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    return json.dumps(dict(word_pieces(pieces), added_tokens=value))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        "[]",
+        '{"model": {"type": "BPE", "vocab": {}}}',
+        with_added("x"),
+        with_added([{"content": "[PAD]"}]),
+        with_added([{"id": [1], "content": "[MASK]"}]),
+    ],
+)
 def test_a_file_that_the_library_cannot_read_is_named(content, source, tmp_path, capsys):
     (source / "tokenizer.json").write_text(content)
     assert "tokenizer.json" in refusal(capsys, convert_checkpoint.main, source, tmp_path / "out")
