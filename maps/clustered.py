@@ -15,7 +15,8 @@ to Evals", arXiv:2411.00640, 2024). An interval is computed in three steps.
    s^2 (1 + r (sum n^2 / N - 1)) / N, with s^2 the variance of a question's change. r is estimated
    by the analysis of variance (Donner, International Statistical Review 54, 1986).
 2. **The effective number of questions**: the number of independent questions whose mean would have
-   that variance (Korn and Graubard, Survey Methodology 24, 1998).
+   that variance (Korn and Graubard, Survey Methodology 24, 1998). If no question changes, nothing
+   tells how alike those of a passage are; then it is the effective number of passages.
 3. **The interval** is Tango's score interval for paired proportions (Statistics in Medicine 17,
    1998) for that number of questions. It is long enough, and asymmetric as it should be, where
    changes are rare. Its quantile is that of Student's t, not of the normal distribution; the
@@ -149,9 +150,9 @@ def change(differences, clusters) -> Change:
     over_clusters, over_runs, freedom = _variances(differences, clusters)
     variance = over_clusters + over_runs
     spread = max(square - mean**2, 0.0)
-    effective = float(differences.size)
+    effective = len(clusters.of) / clusters.mean_size
     if variance > 0:
-        effective = min(_MOST_EFFECTIVE * effective, spread / variance)
+        effective = min(_MOST_EFFECTIVE * differences.size, spread / variance)
     times = student.ppf(0.975, freedom)
     low, high = (_end_of_interval(mean, square, effective, times, end) for end in (-1.0, 1.0))
     distance = _distance(mean, square, effective, 0.0)

@@ -99,7 +99,11 @@ function changeOf(runs, clusters) {
   const pairs = runs.length * count;
   const mean = means.reduce((a, b) => a + b, 0) / runs.length;
   const { variance, freedom } = varianceOf(means, mean, meanOfRuns, clusters);
-  return intervalOf({ mean, square: square / pairs, variance, freedom, pairs });
+  square /= pairs;
+  const spread = Math.max(square - mean ** 2, 0);
+  // Where nothing changes, each passage counts as one question.
+  const effective = variance > 0 ? Math.min(2 * pairs, spread / variance) : count / clusters.meanSize;
+  return intervalOf({ mean, square, effective, freedom });
 }
 
 // The variance of the mean change, and its degrees of freedom.
@@ -145,9 +149,7 @@ function correlationOf(spread, sums, sizes, meanSize, count) {
 }
 
 // Tango's score interval with the effective number of questions, and p of the same test.
-function intervalOf({ mean, square, variance, freedom, pairs }) {
-  const spread = Math.max(square - mean ** 2, 0);
-  const effective = variance > 0 ? Math.min(2 * pairs, spread / variance) : pairs;
+function intervalOf({ mean, square, effective, freedom }) {
   const far = widthOf95(freedom);
   const end = (outside) => endOfInterval((truth) => scoreDistance(mean, square, effective, truth) <= far, mean, outside);
   return {

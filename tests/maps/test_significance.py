@@ -129,11 +129,14 @@ def test_the_p_value_is_below_5_percent_where_the_interval_leaves_0_out():
 
 
 def test_nothing_changed_or_everything():
-    clusters = Clusters([0, 0, 1, 1, 2])
-    nothing = clustered.change(np.zeros((1, 5)), clusters)
-    assert nothing.p_value == 1 and nothing.low < 0 < nothing.high
-    everything = clustered.change(-np.ones((1, 60)), Clusters(list(range(30)) * 2))
-    assert everything.change == -100 == everything.low and everything.high < -80
+    pairs = Clusters(list(range(30)) * 2)
+    nothing = clustered.change(np.zeros((1, 60)), pairs)
+    # Tango's interval for thirty questions, as many as there are passages.
+    square = stats.t.ppf(0.975, 29) ** 2
+    assert nothing.p_value == 1 and nothing.high == pytest.approx(100 * square / (30 + square))
+    assert nothing.low == -nothing.high
+    everything = clustered.change(-np.ones((1, 60)), pairs)
+    assert everything.change == -100 == everything.low and everything.high < -75
     for single in (Clusters([7]), Clusters([7, 7, 7])):
         found = clustered.change(np.full((1, len(single.of)), -1.0), single)
         assert np.isfinite(found).all()
@@ -159,13 +162,16 @@ def test_coverage_of_few_passages(broken, mended, correlation):
 @pytest.mark.parametrize("broken, mended", CHANCES)
 def test_coverage_on_simulated_passages(number, correlation, broken, mended):
     ours, _ = coverage(number, correlation, broken, mended, 6000)
+    # In 4 of 100 samples of the one nothing changes; no interval may miss the truth in these.
+    highest = 0.975 if (number, correlation, mended) == (30, 0.8, 0.02) else 0.97
     # So many samples tell the coverage to 0.3 points.
-    assert 0.93 - 0.003 <= ours <= 0.97 + 0.003
+    assert 0.93 - 0.003 <= ours <= highest + 0.003
 
 
-def test_an_interval_holds_the_truth_where_hardly_a_passage_changes():
-    """Of 30 passages 27 keep all their answers; no interval that allows for it is short."""
-    ours, _ = coverage(30, 0.8, 0.02, 0.01, 400)
+@pytest.mark.parametrize("broken, mended", [(0.02, 0.01), (0.03, 0.0)])
+def test_an_interval_holds_the_truth_where_hardly_a_passage_changes(broken, mended):
+    """Most of 30 passages keep all their answers; no interval that allows for it is short."""
+    ours, _ = coverage(30, 0.8, broken, mended, 400)
     assert ours >= 0.93
 
 
