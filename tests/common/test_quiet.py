@@ -33,8 +33,22 @@ with tf.Session() as session:
 """
 
 
-def test_tensorflow_says_nothing():
-    assert stderr_of(SESSION) == (0, "")
+# A tensor's memory is kept for the next one: no page of it is asked of the system again.
+KEPT = """
+import resource, sys
+product = tf.reduce_sum(tf.random_uniform([1 << 24]))
+with tf.Session() as session:
+    faults = []
+    for _ in range(4):
+        session.run(product)
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+assert faults[3] - faults[2] < 1000, faults
+assert "keras" not in sys.modules
+"""
+
+
+def test_tensorflow_says_nothing_keeps_memory_and_leaves_keras_out():
+    assert stderr_of(SESSION + KEPT) == (0, "")
 
 
 def test_whoever_asks_for_its_notes_gets_them():
