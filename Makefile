@@ -16,7 +16,7 @@ PEER ?= .venv-torch/bin/python
 CACHES := .pytest_cache .ruff_cache .hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-ray demo test test-slow lint bench-peer clean
+.PHONY: help setup setup-ray demo test test-slow fuzz lint bench-peer clean
 
 help: ## Lists the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-17s%s\n", $$1, $$2 }'
@@ -41,6 +41,9 @@ test-slow: setup ## Runs the others: kills, clusters, set-ups, downloads, browse
 	@echo "other runtimes (make setup RUNTIME=...), or the package index, and are skipped without it."
 	@echo "All together take about 20 minutes on two cores."
 	$(PYTHON_HERE) -m pytest -m slow $(ARGS)
+
+fuzz: setup ## Runs the tests that draw their examples with other and more ones: an hour or two.
+	$(PYTHON_HERE) -m pytest -m hypothesis --hypothesis-profile=random $(ARGS)
 
 lint: setup ## Checks the code's style and formatting.
 	$(PYTHON_HERE) -m ruff check .

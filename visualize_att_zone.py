@@ -229,7 +229,7 @@ def _look(options):
 
 
 def _write_caption(panels, look, path):
-    files.write_bytes(path, caption.text_of(panels, look).encode("utf-8"), "--caption")
+    files.write_bytes(path, caption.text_of(panels, look).encode("utf-8", "replace"), "--caption")
     lacking = caption.lacks(panels)
     if lacking:
         say(

@@ -7,13 +7,25 @@ was, with which checkpoint, data and flags, stands in ``.decoding/runs``.
 """
 
 import hashlib
+import re
 
-from common import files
-from common.command_line import UserError
+from common import files, notes, sample
 
 # What decoding keeps beside its prediction files, finished and half done.
 FOLDER = ".decoding"
 _FINISHED, _RUNS = "finished", "runs"
+
+# A run's name is that of a file, too.
+_RUN = re.compile("[0-9A-Za-z_-]{1,64}")
+_RECORD = {"run": _RUN, "sha256": str, "zones?": dict, "sample?": sample.FORM}
+_FILE = {"file?": (str, None), "sha256?": str}
+DESCRIPTION = {
+    "checkpoint?": _FILE,
+    "flags?": {"predict_file?": _FILE},
+    "code?": str,
+    "versions?": {str: str},
+    "commands?": [[str]],
+}
 
 
 class FinishedFiles:
@@ -98,11 +110,7 @@ def describe(directory, run, facts, command):
 
 def description(directory, run):
     """What describe() noted of a run; an empty dict if it did not, or that cannot be read."""
-    try:
-        facts = files.read_json(files.join(directory, FOLDER, _RUNS, "%s.json" % run))
-    except UserError:
-        return {}
-    return facts if isinstance(facts, dict) else {}
+    return notes.read(files.join(directory, FOLDER, _RUNS, "%s.json" % run), DESCRIPTION) or {}
 
 
 def is_as_written(record, content):
@@ -115,12 +123,8 @@ def _path(directory, name):
 
 
 def _record(directory, name):
-    """The record of a file; an empty one, if there is none or it was cut short."""
-    try:
-        record = files.read_json(_path(directory, name))
-    except UserError:
-        return {}
-    return record if isinstance(record, dict) and isinstance(record.get("run"), str) else {}
+    """The record of a file; an empty one, if there is none or it was damaged."""
+    return notes.read(_path(directory, name), _RECORD) or {}
 
 
 def _sha256(content):

@@ -19,10 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common import files
+from common import files, notes
 from common.command_line import UserError
 
 FILE = "sample.json"
+FORM = {"questions": range(2**31), "of": range(2**31), "random_seed": range(2**31)}
 
 
 class Sample(NamedTuple):
@@ -37,6 +38,11 @@ class Sample(NamedTuple):
     questions: int
     of: int
     random_seed: int
+
+    @classmethod
+    def noted(cls, said):
+        """The Sample that a note tells of, a dict of FORM."""
+        return cls(*(said[name] for name in cls._fields))
 
     @property
     def is_all(self):
@@ -85,13 +91,12 @@ def read_sample(folder):
     if not files.exists(path):
         return None
     content = files.read_json(path, "prediction folder")
-    said = [content.get(name) for name in Sample._fields] if isinstance(content, dict) else []
-    if not said or not all(isinstance(n, int) and 0 <= n < 2**31 for n in said):
+    if notes.fault(content, FORM):
         raise UserError(
             "prediction folder: %s does not say which sample of questions the folder holds; decode "
             "them again, with --overwrite=True" % path
         )
-    return Sample(*said)
+    return Sample.noted(content)
 
 
 def write_sample(folder, sample):

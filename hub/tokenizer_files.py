@@ -4,7 +4,7 @@ import json
 from typing import NamedTuple, Optional, Set
 
 import tokenization
-from common import files
+from common import files, notes
 from common.command_line import UserError
 from common.progress import say
 from hub.architectures import HUB_ARCHITECTURES
@@ -107,22 +107,26 @@ def _tell_added(directory, names, said):
 
 def _is_berts(document, path):
     """Whether a ``tokenizer.json`` says what tokenization.py does."""
-    model = document.get("model") if isinstance(document, dict) else None
-    if not isinstance(model, dict) or not isinstance(model.get("vocab"), (dict, list)):
+    if notes.fault(document, {"model": {"vocab": (dict, list)}}):
         raise UserError("DIR: %s is not what the tokenizers library writes" % path)
-    # Files written before 2020 do not name the type; only WordPiece has this setting.
-    kind = model.get("type", "WordPiece" if "max_input_chars_per_word" in model else None)
-    parts = [document.get(part) for part in ("normalizer", "pre_tokenizer")]
-    kinds = [part.get("type") if isinstance(part, dict) else None for part in parts]
-    return (
-        kind == "WordPiece"
-        and kinds == ["BertNormalizer", "BertPreTokenizer"]
-        and parts[0].get("clean_text") is not False
-        and model.get("unk_token") == tokenization.UNKNOWN
-        and model.get("continuing_subword_prefix", "##") == "##"
-        and model.get("max_input_chars_per_word", 100) == 100
-        and _in_order(document) is not None
-    )
+    return notes.fault(document, _BERTS) is None and _in_order(document) is not None
+
+
+_WORD_PIECES = {
+    "vocab": {str: int},
+    "unk_token": tokenization.UNKNOWN,
+    "continuing_subword_prefix?": "##",
+}
+_BERTS = {
+    # Files written before 2020 do not name the type; only WordPiece has the other setting.
+    "model": (
+        {"type": "WordPiece", "max_input_chars_per_word?": range(100, 101), **_WORD_PIECES},
+        {"type?": "WordPiece", "max_input_chars_per_word": range(100, 101), **_WORD_PIECES},
+    ),
+    "normalizer": {"type": "BertNormalizer", "clean_text?": (True, None)},
+    "pre_tokenizer": {"type": "BertPreTokenizer"},
+    "added_tokens?": ([{"content": str, "id": int}], None),
+}
 
 
 def _in_order(document):
@@ -130,15 +134,12 @@ def _in_order(document):
 
     An id may be missing, or a token may have been added that text is searched for.
     """
-    try:
-        vocabulary = dict(document["model"]["vocab"])
-        for token in document.get("added_tokens") or []:
-            if token["content"] not in _USUAL_TOKENS:
-                return None
-            vocabulary.setdefault(token["content"], token["id"])
-        pieces = {number: piece for piece, number in vocabulary.items()}
-    except (KeyError, TypeError, ValueError):
-        return None  # The library will say what is wrong.
+    vocabulary = dict(document["model"]["vocab"])
+    for token in document.get("added_tokens") or []:
+        if token["content"] not in _USUAL_TOKENS:
+            return None
+        vocabulary.setdefault(token["content"], token["id"])
+    pieces = {number: piece for piece, number in vocabulary.items()}
     in_order = [pieces.get(number) for number in range(len(pieces))]
     return None if None in in_order or any("\n" in piece for piece in in_order) else in_order
 
@@ -265,8 +266,9 @@ def _of_byte_pairs(directory, said):
     path = files.join(directory, "vocab.json")
     vocabulary = files.read_json(path, "DIR")
     merges = files.read_text(files.join(directory, "merges.txt"), "DIR").split("\n")
-    if not isinstance(vocabulary, dict) or not {"<s>", "</s>"} <= set(vocabulary):
-        raise UserError("DIR: %s is no vocabulary of RoBERTa's: it lacks <s> or </s>" % path)
+    fault = notes.fault(vocabulary, {"<s>": int, "</s>": int, str: int})
+    if fault:
+        raise UserError("DIR: %s is no vocabulary of RoBERTa's: %s" % (path, fault))
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
     document = {
         "version": "1.0",

@@ -38,7 +38,7 @@ def weights_of(paths, table, what="--attention"):
             "%s: a weight belongs to one layer, and %s is of %s; give results.csv or "
             "results_heads.csv" % (what, table.path, table.kind.title)
         )
-    decoded = [run.get("decoded_by") or [] for run in table.facts.get("runs", [])]
+    decoded = [run.get("decoded_by", []) for run in table.facts.get("runs", [])]
     known = {one["run"] for of_run in decoded for one in of_run}
     found = []
     for path in paths:

@@ -119,7 +119,7 @@ def of_folder(folder, table, data_file, what):
             "%s: %s has no %s, the answers with nothing masked; give their score as a number"
             % (what, folder, file_name(PREDICTIONS, BASELINE))
         )
-    data_file = data_file or str(table.facts.get("data", {}).get("file") or DATA_FILE)
+    data_file = data_file or table.facts.get("data", {}).get("file") or DATA_FILE
     if not files.exists(data_file):
         raise UserError(
             "%s: to score %s, its questions are needed, and there is no %s; name them with "

@@ -65,7 +65,7 @@ def _questions(facts):
     file = facts.get("data", {}).get("file")
     text += " (%s)" % file if file else ""
     if facts.get("sample"):
-        sample = Sample(**facts["sample"])
+        sample = Sample.noted(facts["sample"])
         text += ", %s, seed %d" % (sample.text, sample.random_seed)
     return text + "."
 

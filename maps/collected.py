@@ -4,8 +4,7 @@ from typing import NamedTuple, Tuple
 
 import numpy as np
 
-from common import files
-from common.command_line import UserError
+from common import files, notes
 from common.progress import counted, say
 from maps import columns, kinds, predictions, provenance, significance, tables
 from maps.clustered import FEW_CLUSTERS, UNITS, bootstrap_interval, clusters_of
@@ -243,17 +242,14 @@ def reader_of(run):
 
     It is the folder of the baseline's answers, or that of the checkpoint that decoding noted.
     """
-    decoded = [decoding.get("checkpoint") for decoding in provenance.decodings(run)]
-    checkpoints = [c.get("file") for c in decoded if isinstance(c, dict)]
+    decodings = provenance.decodings(run)
+    checkpoints = [decoding.get("checkpoint", {}).get("file") for decoding in decodings]
     for path in [run.baseline_file, *checkpoints]:
         home = files.directory_of(path) if path else None
         for name in ("reader.json", "training.json"):
             note = home and files.join(home, name)
             if note and files.exists(note):
-                try:
-                    return files.read_json(note)
-                except UserError:  # a note that cannot be read stops no table
-                    return None
+                return notes.read(note, dict)
     return None
 
 

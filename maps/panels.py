@@ -128,10 +128,9 @@ def read_panel(path, baseline, choice=None, title=None, names=("results file", "
 
 def _note_on_sample(facts):
     """What a figure says of a table that is about a sample of the questions; None of others."""
-    try:
-        note = Sample(**facts["sample"]).text
-    except (KeyError, TypeError, ValueError):
+    if not facts.get("sample"):
         return None
+    note = Sample.noted(facts["sample"]).text
     points = facts.get("half_interval")
     return (
         "%s; 95 %% intervals of \N{PLUS-MINUS SIGN}%.1f points" % (note, points) if points else note
@@ -212,10 +211,10 @@ class Table:
 
     def baselines(self, metric):
         """The baseline of each run, dict run -> percent; empty if they are not known."""
-        try:
-            return {run["name"]: float(run["baseline"][metric]) for run in self.facts["runs"]}
-        except (KeyError, TypeError, ValueError):
+        runs = self.facts.get("runs", [])
+        if not all(run.get("baseline") for run in runs):
             return {}
+        return {run["name"]: float(run["baseline"][metric]) for run in runs}
 
 
 _ROW_LABELS = {MAP: "Layer", HEADS: "Layer", SPANS: "Layers masked together", EVERY: "Layers"}
@@ -287,7 +286,7 @@ def _significance(path, table, what):
     if len(own) < len(measured):  # Holm's correction is for the cells that are drawn, not for all
         is_unsure[tested] = holm(own["p"][tested]) >= LEVEL
     unsure = table.drawn(is_unsure).fillna(False).astype(bool)
-    test = _older_test_of(measured) if is_old else str(table.facts.get("test") or _TEST)
+    test = _older_test_of(measured) if is_old else table.facts.get("test") or _TEST
     return float(measured["baseline"].iloc[0]), unsure, test, int(tested.sum())
 
 

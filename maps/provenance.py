@@ -15,13 +15,40 @@ import numpy
 import pandas
 import scipy
 
-from common import files, finished
+from common import files, finished, notes, sample
 from common.command_line import UserError
+from common.notes import Between
 from zones import own
 from zones.cells import PREDICTIONS, file_name
 
 _WRITER = "get_results.py"
 _CODE = ("squad", "cmrc2018", "maps")
+_PERCENT, _NUMBER = Between(0, 100), range(2**31)
+# A text that figures show: without control characters, halves of characters, and formulas.
+_DRAWN = re.compile("[^\x00-\x1f\x7f$\ud800-\udfff]*")
+_RUN = {
+    "name": str,
+    "decoded_by?": [{"run": str, **finished.DESCRIPTION}],
+    "reader?": (dict, None),
+    "baseline_file?": (str, None),
+    "baseline?": ({"exact": _PERCENT, "f1": _PERCENT}, None),
+}
+_FORM = {
+    "written_by": _WRITER,
+    "metric?": ("exact", "f1", None),
+    "command?": str,
+    "versions?": {str: str},
+    "data?": {"file?": str, "sha256?": str},
+    "reads_cls?": bool,
+    "questions?": _NUMBER,
+    "sample?": (sample.FORM, None),
+    "half_interval?": (float, None),
+    "passages?": _NUMBER,
+    "test?": _DRAWN,
+    "runs?": [_RUN],
+    "zones?": dict,
+    "tables?": {str: str},
+}
 _OTHER_TABLES = re.compile(r"(_long|_std|(_heads|_spans|_every)?(_significance)?)$")
 
 
@@ -58,7 +85,7 @@ def check_writable(table_path, inputs=()):
     """Raises UserError if the file cannot be written, or is somebody else's."""
     path = path_of(table_path)
     files.check_writable(path, "results file", inputs)
-    if files.exists(path) and not read(path):
+    if files.exists(path) and not notes.read(path, {"written_by": _WRITER}):
         raise UserError(
             "results file: %s would write %s, too, which is another file; choose another name"
             % (table_path, path)
@@ -99,9 +126,7 @@ def of_table(table_path, table, ending=""):
         dict, empty if nothing is known.
     """
     facts = read(path_of(table_path))
-    known = facts.get("tables")
-    is_about_it = isinstance(known, dict) and known.get(ending) == fingerprint(table)
-    return facts if is_about_it else {}
+    return facts if facts.get("tables", {}).get(ending) == fingerprint(table) else {}
 
 
 def of_figure(command, panels, libraries):
@@ -147,7 +172,7 @@ def decodings(run):
     names = [file_name(PREDICTIONS, cell) for cell in run.cells]
     found = {records[name].get("run") for name in names if name in records}
     named = sorted(map(str, found - {None}))
-    return [{"run": name, **finished.description(run.folder.path, name)} for name in named]
+    return [dict(finished.description(run.folder.path, name), run=name) for name in named]
 
 
 def check_data(runs, path):
@@ -166,8 +191,8 @@ def check_data(runs, path):
     decoded = {}  # checksum -> (a folder, its data file)
     for run in runs:
         for decoding in decodings(run):
-            given = _flags(decoding).get("predict_file")
-            if isinstance(given, dict) and isinstance(given.get("sha256"), str):
+            given = decoding.get("flags", {}).get("predict_file", {})
+            if "sha256" in given:
                 decoded.setdefault(given["sha256"], (run.folder.path, given.get("file")))
     if len({folder for folder, _ in decoded.values()}) > 1:
         (first, file), (second, other) = list(decoded.values())[:2]
@@ -187,11 +212,6 @@ def check_data(runs, path):
 _OF_THE_READER = {"do_lower_case", "strip_accents", "tokenize_chinese_chars", "align_answers"}
 
 
-def _flags(decoding):
-    flags = decoding.get("flags")
-    return flags if isinstance(flags, dict) else {}
-
-
 def decoded_differently(first, second):
     """The flags in which two runs' decodings differ that should be alike: list of str.
 
@@ -200,15 +220,14 @@ def decoded_differently(first, second):
     """
     if not first or not second:
         return []
-    one, other = _flags(first[0]), _flags(second[0])
+    one, other = (of[0].get("flags", {}) for of in (first, second))
     found = [
         "were decoded with different --%s: %s and %s" % (name, one[name], other[name])
         for name in one
         if name in other and not isinstance(one[name], dict) and name not in _OF_THE_READER
         if one[name] != other[name]
     ]
-    codes = [decoding.get("code") for decoding in (first[0], second[0])]
-    if None not in codes and codes[0] != codes[1]:
+    if _differ(*(of[0].get("code") for of in (first, second))):
         found.append("were decoded by different versions of the code")
     return found
 
@@ -222,38 +241,25 @@ def differences(first, second):
     found = []
     if not first or not second:
         return found
-    if first.get("metric") != second.get("metric"):
-        found.append("hold different scores: %s and %s" % (first["metric"], second["metric"]))
+    metrics = [facts.get("metric") for facts in (first, second)]
+    if _differ(*metrics):
+        found.append("hold different scores: %s and %s" % tuple(metrics))
     data = [facts.get("data", {}) for facts in (first, second)]
-    if data[0].get("sha256") != data[1].get("sha256"):
-        found.append("are of different questions: %s and %s" % tuple(d.get("file") for d in data))
+    if _differ(*(of.get("sha256") for of in data)):
+        found.append("are of different questions: %s and %s" % tuple(of.get("file") for of in data))
     if first.get("sample") != second.get("sample"):
         found.append("are of different samples of the questions")
-    codes = [facts.get("versions", {}).get("code") for facts in (first, second)]
-    if codes[0] != codes[1]:
+    if _differ(*(facts.get("versions", {}).get("code") for facts in (first, second))):
         found.append("were made by different versions of the code")
-    try:
-        runs = [facts["runs"][0]["decoded_by"] for facts in (first, second)]
-        found += decoded_differently(*runs)
-    except (AttributeError, IndexError, KeyError, TypeError):  # of an older version
-        pass
-    return found
+    runs = [facts.get("runs") or [{}] for facts in (first, second)]
+    return found + decoded_differently(*(of[0].get("decoded_by") for of in runs))
+
+
+def _differ(one, other):
+    """Whether two values are known, and not the same."""
+    return None not in (one, other) and one != other
 
 
 def read(path):
-    """What a file of provenance says; {} if there is none, or it is somebody else's."""
-    try:
-        facts = files.read_json(path) if files.exists(path) else {}
-    except UserError:
-        return {}
-    return facts if _is_ours(facts) else {}
-
-
-def _is_ours(facts):
-    """Whether it is what write() writes, as far as readers rely on it."""
-    return (
-        isinstance(facts, dict)
-        and facts.get("written_by") == _WRITER
-        and facts.get("metric") in (None, "exact", "f1")
-        and all(isinstance(facts.get(name, {}), dict) for name in ("data", "tables", "zones"))
-    )
+    """What a file of provenance says; {} if there is none, or it is somebody else's, or damaged."""
+    return notes.read(path, _FORM) or {}

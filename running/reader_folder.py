@@ -17,7 +17,7 @@ import os
 from typing import Any, Dict, NamedTuple, Optional
 
 import tokenization
-from common import files
+from common import files, notes
 from common.command_line import UserError
 from common.configuration import BertConfig
 from common.progress import counted, say
@@ -29,6 +29,13 @@ CONFIG, VOCABULARIES = "bert_config.json", ("vocab.txt", "tokenizer.json")
 NOTE, OLD_NOTE = "reader.json", "training.json"
 
 TRAINED, CONVERTED = "trained here", "converted"
+
+
+def _form_of(flag):
+    """What a note may say of a flag (see common/notes.py)."""
+    if flag.kind == SWITCH:
+        return bool
+    return range(flag.lower or 0, 2**31 if flag.upper is None else flag.upper + 1)
 
 
 class Note(NamedTuple):
@@ -51,6 +58,20 @@ class Note(NamedTuple):
 
 
 _NOTED = {flag.name: flag for flag in TABLE if flag.noted}
+_TRAINING = {
+    "train_file?": (str, None),
+    "init_checkpoint?": (str, None),
+    "num_train_epochs?": float,
+    "sha256?": {str: str},
+    str: (str, bool, float, None),
+}
+_FORM = {
+    "origin": (TRAINED, CONVERTED),
+    "source?": (str, None),
+    # No others, for what they would change is not known.
+    "flags?": {str: (), **{name + "?": (_form_of(flag), None) for name, flag in _NOTED.items()}},
+    "training?": (_TRAINING, None),
+}
 
 
 def write_note(folder, note):
@@ -70,7 +91,7 @@ def read_note(folder):
         if files.exists(path):
             try:
                 return understood(files.read_json(path))
-            except (UserError, ValueError, TypeError, AttributeError) as error:
+            except (UserError, ValueError) as error:
                 say(
                     "NOTE: %s cannot be read (%s); of its reader no more is known than that it was "
                     "made by this program." % (path, error)
@@ -81,20 +102,19 @@ def read_note(folder):
 
 def _understood(content):
     """A Note of what read_json gave; ValueError if it is none."""
-    note = Note(**{name: content[name] for name in Note._fields if content.get(name) is not None})
-    if note.origin not in (TRAINED, CONVERTED):
-        raise ValueError("its origin is %r" % note.origin)
-    for name, value in note.flags.items():
-        kind = bool if name in _NOTED and _NOTED[name].kind == SWITCH else int
-        if name not in _NOTED or (value is not None and type(value) is not kind):
-            raise ValueError("%s is %r" % (name, value))
-    if not isinstance(note.training or {}, dict) or not isinstance(note.source or "", str):
-        raise ValueError("it is no note")
-    return note
+    _check(content, _FORM)
+    return Note(**{name: content[name] for name in Note._fields if name in content})
+
+
+def _check(content, form):
+    fault = notes.fault(content, form)
+    if fault:
+        raise ValueError(fault)
 
 
 def _understood_old(content):
     """As _understood, of the flat notes of before."""
+    _check(content, _TRAINING)
     training = dict(content, score_padding=False)
     if "version_2" in training:
         training["version_2_with_negative"] = training.pop("version_2")
@@ -381,7 +401,7 @@ def _changed(noted, now):
         noted, now: see Note.training.
     """
     changed = []
-    sums, sums_now = noted.get("sha256") or {}, now["sha256"]
+    sums, sums_now = noted.get("sha256", {}), now["sha256"]
     for name in deciding(WEIGHTS):
         if name not in noted or name not in now:
             continue
@@ -393,7 +413,7 @@ def _changed(noted, now):
             differs = after is not None and _name_of(before) != _name_of(after)
         elif name == "num_train_epochs":
             # More of them go on where fewer ended.
-            differs = not isinstance(before, (int, float)) or before > after
+            differs = before > after
         else:
             differs = before != after
         if differs:

@@ -56,13 +56,9 @@ def held_by(record, sample):
     """
     if record is None:
         return 0
-    said = record.get("sample")
-    if said is None:
+    if "sample" not in record:
         return sample.of
-    try:
-        there = Sample(**said)
-    except TypeError:
-        return 0
+    there = Sample.noted(record["sample"])
     return there.questions if there == sample._replace(questions=there.questions) else 0
 
 

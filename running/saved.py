@@ -25,7 +25,7 @@ import zipfile
 
 import numpy as np
 
-from common import files
+from common import files, notes
 from common.finished import FOLDER
 from common.progress import say
 from spans.answers import Candidates
@@ -34,6 +34,7 @@ from zones.cells import Cell
 # Beside the fields of Candidates, where zones are weighed (see zones.sweep.read_and_weigh).
 WEIGHTS, ROWS = "weights", "rows"
 _CELLS = "cells.json"
+_CELLS_FORM = [[(int, None), (str, None), (int, None), (int, None)]]
 _WINDOWS = "windows-%08d-%08d.npz"
 _WINDOWS_PATTERN = re.compile(r"windows-(\d+)-(\d+)\.npz")
 # The most bytes of results in memory: before they are saved, and when answers are picked.
@@ -138,10 +139,10 @@ class UnfinishedRun:
     def _cells_begun_with(self, cells):
         path = files.join(self.folder, _CELLS)
         if files.exists(path):
-            begun = [Cell(*values) for values in files.read_json(path)]
+            begun = [Cell(*values) for values in notes.read(path, _CELLS_FORM) or []]
             if set(cells) <= set(begun):
                 return begun
-            # A file that was finished has been deleted since: begin again.
+            # A file that was finished has been deleted since, or this one damaged: begin again.
             self.remove()
             files.make_directory(self.folder)
         files.write_json(path, cells, "--prediction_dir")

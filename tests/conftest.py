@@ -2,11 +2,18 @@
 
 import pathlib
 
+import hypothesis
 import pytest
 
 from running import loop
 from tests.support import small
 from zones import masks
+
+# The same examples each time, so that no change is refused for what another one did. "make fuzz"
+# takes others, and more of them (see tests/support/fuzz.py).
+hypothesis.settings.register_profile("repeated", derandomize=True, database=None)
+hypothesis.settings.register_profile("random", max_examples=500, database=None)
+hypothesis.settings.load_profile("repeated")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

@@ -23,8 +23,8 @@ def reader_name(runs):
     It is what the note beside its baseline says that it was made from, else its folder.
     """
     note = collected.reader_of(runs[0])
-    source = note.get("source") if isinstance(note, dict) else None
-    if isinstance(source, str) and note.get("origin") == "converted":
+    source = note.get("source") if note and note.get("origin") == "converted" else None
+    if isinstance(source, str):
         return os.path.basename(source.rstrip("/")) or source
     return run_name(runs[0].folder.path)
 
@@ -44,13 +44,10 @@ def facts_of_tables(runs, development, report_file):
 
 
 def _are_of(facts, runs, development):
-    data, noted = facts.get("data"), facts.get("runs")
-    if not isinstance(data, dict) or data.get("sha256") != provenance.checksum(development.path):
+    if facts.get("data", {}).get("sha256") != provenance.checksum(development.path):
         return False
-    if not isinstance(noted, list) or not all(isinstance(run, dict) for run in noted):
-        return False
-    names = [run_name(run.folder.path) for run in runs]
-    return names[: len(noted)] == [run.get("name") for run in noted]
+    noted = [run["name"] for run in facts.get("runs", [])]
+    return [run_name(run.folder.path) for run in runs][: len(noted)] == noted
 
 
 def lines_of(runs, development, facts, command) -> List[Tuple[str, str]]:
@@ -74,7 +71,7 @@ def lines_of(runs, development, facts, command) -> List[Tuple[str, str]]:
 
 
 def _add_versions(lines, name, versions):
-    if isinstance(versions, dict):
+    if versions:
         text = ", ".join("%s %s" % pair for pair in versions.items())
         if text not in (shown for _, shown in lines):
             lines.append((name, text))
@@ -109,9 +106,7 @@ def _as_text(value):
 
 def _texts_of_reader(note):
     """What the reader's own note says, flag by flag."""
-    if not isinstance(note, dict):
-        return []
-    texts = []
+    note, texts = note or {}, []
     if note.get("origin"):
         source = " from %s" % note["source"] if note.get("source") else ""
         texts.append("reader %s%s" % (note["origin"], source))

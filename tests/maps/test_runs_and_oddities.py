@@ -11,6 +11,7 @@ import get_results
 import report
 from common.command_line import UserError
 from common.finished import FinishedFiles
+from common.sample import Sample
 from maps.tables import read_results, read_significance
 from tests.support.refusals import refusal
 from tests.support.small_map import LAYERS, answers, note_decoding, write_questions, write_run
@@ -405,7 +406,7 @@ def test_readers_that_were_decoded_differently(root, capsys):
 @pytest.mark.parametrize(
     "change, doubt",
     [
-        (dict(sample={"questions": 9}), "are of different samples of the questions"),
+        (dict(sample=Sample(9, 40, 1)._asdict()), "are of different samples of the questions"),
         (dict(versions={"code": "x"}), "were made by different versions of the code"),
         (dict(code="y"), "were decoded by different versions of the code"),
     ],

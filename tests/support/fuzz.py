@@ -75,6 +75,36 @@ def mutated(draw, document):
     return document
 
 
+# What a place in a note may hold after somebody edited it.
+_OTHERS = [None, True, -1, 2.5, 10**30, float("nan"), "", "x", "\ud83d\x00$\\x$", [], ["x"], {}]
+
+
+def every_change(document):
+    """Each way to change one place of a JSON value: pairs of what was changed, and the value."""
+    for path in places(document):
+        if not path:
+            for other in _OTHERS:
+                yield "all of it is %r" % (other,), other
+            continue
+        *steps, key = path
+
+        def changed(change):
+            """A copy in which a function has changed the parent of the place."""
+            copied = copy.deepcopy(document)
+            parent = copied
+            for step in steps:  # noqa: B023
+                parent = parent[step]
+            change(parent)
+            return copied
+
+        for other in _OTHERS:
+            yield "%s is %r" % (path, other), changed(lambda p: p.__setitem__(key, other))  # noqa: B023
+        yield "%s is wrapped" % (path,), changed(lambda p: p.__setitem__(key, [p[key]]))  # noqa: B023
+        yield "%s is removed" % (path,), changed(lambda p: p.pop(key))  # noqa: B023
+        if isinstance(key, str):
+            yield "%s is renamed" % (path,), changed(lambda p: p.update(x=p.pop(key)))  # noqa: B023
+
+
 def damaged(draw, content):
     """The bytes of a file after something went wrong with it."""
     place = draw(st.integers(0, len(content)))
@@ -123,10 +153,13 @@ def run(main, *argv):
 
 
 def fuzzed(strategy, check, count, *fixtures):
-    """A test of ``check(folder, *fixtures, drawn)``, with that many values drawn."""
+    """A test of ``check(folder, *fixtures, drawn)``, with that many values drawn.
+
+    Under the profile "random" (see conftest.py) it is five times as many.
+    """
 
     @settings(
-        max_examples=count,
+        max_examples=count if settings.default.derandomize else 5 * count,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
