@@ -11,7 +11,7 @@ Every field is checked when it is asked for, and an error says where the file is
 asks for need not be there. Of what other tools write these are read, too:
 
 - ids and answers that are numbers, as the text that Python's ``str`` gives; offsets such as 17.0;
-- answers in columns, ``{"text": ["..."], "answer_start": [17]}``;
+- answers in columns, ``{"text": ["..."], "answer_start": [17]}``, and one answer without a list;
 - rows of a table under ``data``, each with ``context``, ``id``, ``question`` and ``answers``.
 
 Only Python's own library is needed.
@@ -143,8 +143,13 @@ def _placed_answers(node):
 
 
 def _in_rows(node):
-    """A question whose answers stand in columns, as the data sets of the Hugging Face hub do."""
+    """A question whose answers stand in columns, as the data sets of the Hugging Face hub do.
+
+    Or whose one answer stands in no list.
+    """
     columns = Node(node.value["answers"], node.where + ".answers", node.source, node.form)
+    if as_text(columns.field("text")) is not None:
+        return Node({"answers": [columns.value]}, node.where, node.source, node.form)
     names = [name for name in ("text", "answer_start") if name == "text" or columns.has(name)]
     lists = [columns.field(name, list) for name in names]
     if len({len(values) for values in lists}) > 1:
@@ -293,7 +298,10 @@ def explain_other_form(top):
     elif isinstance(top.value, dict) and "data" not in top.value:
         if top.has("paragraphs", list) or top.has("context", str):
             top.refuse('one entry of a list; write {"data": [...]} with such entries in it')
-        if top.value and all(isinstance(value, str) for value in top.value.values()):
+        # A site's answer that it has no such file holds texts, too.
+        is_reply = not {"error", "message"}.isdisjoint(top.value)
+        are_texts = all(isinstance(value, str) for value in top.value.values())
+        if top.value and are_texts and not is_reply:
             top.refuse("no 'data'; it looks like a prediction file: were two files swapped?")
 
 

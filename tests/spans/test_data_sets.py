@@ -286,6 +286,14 @@ def test_answers_in_columns_are_those_in_rows(brought):
     assert brought.scored()["exact"] == 100.0
 
 
+def test_one_answer_needs_no_list(brought):
+    asked = [dict(qa("q0", "1858"), answers={"text": "1858", "answer_start": 38.0})]
+    brought.write(document([*asked, qa("q1", "46 metres")]), {"q0": "1858", "q1": "46 metres"})
+    examples = brought.examples(is_training=True)
+    assert [(e.answer_text, e.start_word) for e in examples] == [("1858", 7), ("46 metres", 14)]
+    assert brought.scored()["exact"] == 100.0
+
+
 def test_columns_of_different_lengths_are_refused(brought, capsys):
     asked = qa("q0", None)
     asked["answers"] = {"text": ["a", "b"], "answer_start": [1]}
@@ -335,6 +343,7 @@ OTHER_FORMS = {
     "rows": (json.dumps(rows()), ["the top level: a list, which SQuAD's form has under 'data'"]),
     "one row": (json.dumps(rows()[0]), ['write {"data": [...]} with such entries in it']),
     "columns": ('{"context": {"0": "a"}, "id": {"0": "q"}}', ["top level: no 'data', which SQuAD"]),
+    "a site's reply": ('{"error": "Repository not found"}', ["top level: no 'data', which SQuAD"]),
     "articles": (json.dumps(GOOD["data"]), ["under 'data'; write {\"data\": [...]}"]),
     "paragraphs": (json.dumps(GOOD["data"][0]["paragraphs"]), ["under 'data'"]),
     "cut": (json.dumps(GOOD)[:-40], ["its end is missing", "cut short"]),
