@@ -39,7 +39,7 @@ _OTHERS = (
     (
         r".*\.ckpt.*\.index",
         "holds a TensorFlow checkpoint ({name}), which needs no converting: name it with "
-        "--init_checkpoint, or its directory with BERT_DIR",
+        "--init_checkpoint, or its directory with BERT_DIR; the way to the hub is --to-safetensors",
     ),
     (r".*\.(onnx|gguf|tflite|ot)", "holds {name} only, a form made for running, not for reading"),
     (r".*\.safetensors", "has no model.safetensors, but {name}; rename it if that is the model"),

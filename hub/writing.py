@@ -33,7 +33,11 @@ def to_hub(directory, out, config_path=None, tokenizer_path=None, do_lower_case=
         UserError: a file cannot be read, or OUT not be written; nothing is written then.
     """
     check_apart(directory, out)
-    inside = files.list_directory(directory, "OUTPUT_DIR") if files.is_directory(directory) else []
+    if not files.is_directory(directory):
+        raise UserError(
+            "OUTPUT_DIR: there is no directory %s; name the one that the reader is in" % directory
+        )
+    inside = files.list_directory(directory, "OUTPUT_DIR")
     if config_path is None:
         config_path = _inside(directory, inside, "bert_config_file", OUR_CONFIG)
     if tokenizer_path is None:

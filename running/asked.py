@@ -7,6 +7,7 @@ from common import files
 from common.command_line import UserError
 from running import cluster, estimator, machines
 from running.flags import FORCE
+from running.reader_folder import VOCABULARIES
 from spans import data_sets
 from zones import own
 from zones.cells import (
@@ -61,6 +62,8 @@ def check_task(asked):
 
 
 def _check_not_swapped(vocab_file, bert_config_file):
+    if os.path.basename(vocab_file or "") in VOCABULARIES:
+        return
     looks_like_json = [
         bool(path) and files.read_bytes(path).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
         for path in (vocab_file, bert_config_file)

@@ -271,7 +271,11 @@ def named(path, what):
     if files.is_directory(path):
         found = newest(path, what)
         if found is None:
-            raise UserError("%s: there is no checkpoint in the folder %s" % (what, path))
+            hint = _hint_of_the_hub(files.list_directory(path))
+            raise UserError(
+                "%s: there is no checkpoint in the folder %s%s"
+                % (what, path, "; " + hint if hint else "")
+            )
         return found
     match = _PART.fullmatch(path)
     path = match.group(1) if match else path
@@ -286,14 +290,20 @@ def named(path, what):
     return path
 
 
+def _hint_of_the_hub(names):
+    """What to do about weights of another program among these files; None if there are none."""
+    found = next((name for name in names if _OF_THE_HUB.fullmatch(name)), None)
+    return found and "%s is of a model in another form; see convert_checkpoint.py --help" % found
+
+
 def _why_not(path, there):
     """Says why a path is no checkpoint.
 
     Args:
         there: the names of the checkpoints in its folder.
     """
-    if _OF_THE_HUB.fullmatch(path) and files.exists(path):
-        return "%s is of a model in another form; see convert_checkpoint.py --help" % path
+    if files.exists(path) and _hint_of_the_hub([path]):
+        return _hint_of_the_hub([path])
     mend = (
         "there are %s" % ", ".join(there[:5])
         if there
@@ -411,10 +421,10 @@ def _why_none(folder):
             mend,
         )
     names = files.list_directory(folder)
-    of_the_hub = [name for name in names if _OF_THE_HUB.fullmatch(name)]
+    of_the_hub = _hint_of_the_hub(names)
     inside = [name for name in names if any_in(files.join(folder, name))]
     if of_the_hub:
-        mend = "%s is of a model in another form; see convert_checkpoint.py --help" % of_the_hub[0]
+        mend = of_the_hub
     elif inside:
         mend = "its folder %s holds one: name that" % inside[-1]
     listed = ", ".join(names[:5]) + (" and %d more" % (len(names) - 5) if len(names) > 5 else "")

@@ -164,6 +164,8 @@ def settle(asked, typed):
             where = ", for there is no %s in %s" % (lacking, folder) if folder else ""
             if folder and not files.exists(folder):
                 where = ", for there is no folder %s; check the path" % folder
+            elif folder and files.exists(files.join(folder, "config.json")):
+                where += "; of a reader of the Hugging Face hub convert_checkpoint.py makes one"
             raise UserError("--%s is missing; this run needs it%s" % (name, where))
     noted = note.flags if note else {}
     for name, value in noted.items():

@@ -331,6 +331,12 @@ def test_a_file_in_the_place_of_a_directory_is_named(source, tmp_path, capsys):
     assert "config.json is a file; name the directory that it is in" in line
 
 
+def test_a_checkpoint_in_place_of_its_folder_is_named(small_model, tmp_path, capsys):
+    path = small_model / "model.ckpt-1"
+    line = refusal(capsys, convert_checkpoint.main, "--to-safetensors", path, tmp_path / "out")
+    assert "OUTPUT_DIR: there is no directory %s; name the one" % path in line
+
+
 @pytest.mark.parametrize("flag", ["vocab_file", "bert_config_file", "do_lower_case"])
 def test_what_is_for_the_way_back_is_refused_on_the_way_here(flag, source, tmp_path, capsys):
     argv = [source, tmp_path / "out", "--" + flag, "True"]

@@ -501,13 +501,16 @@ def test_the_checkpoint_to_start_from_may_be_named_by_its_files_or_its_folder(
     [
         ("model.ckpt-99", "there are model.ckpt-0, %s, %s" % (LAST, BEFORE)),
         ("model.safetensors", "convert_checkpoint.py"),
+        ("hub", "in the folder {folder}/hub; pytorch_model.bin is of a model in another form"),
         ("none/model.ckpt", "give the name without its ending"),
     ],
 )
 def test_a_checkpoint_to_start_from_that_is_not_there(name, part, model, small_files, capsys):
     (model / "model.safetensors").write_bytes(b"x")
+    (model / "hub").mkdir()
+    (model / "hub" / "pytorch_model.bin").write_bytes(b"x")
     flags = dict(do_train=True, init_checkpoint=model / name)
     assert small.run(small_files, model.parent / "new", **flags) == 2
     (line,) = said(capsys)
     assert "--init_checkpoint" in line
-    assert part in line
+    assert part.format(folder=model) in line

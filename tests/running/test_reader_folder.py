@@ -52,6 +52,21 @@ def test_a_reader_is_decoded_with_its_folder_alone(small_files, small_model, tmp
     assert not [line for line in said(capsys) if line.startswith(("NOTE", "WARNING"))]
 
 
+def test_a_tokenizer_file_alone_is_no_swapped_vocabulary(
+    small_files, small_model, tmp_path, capsys
+):
+    (tmp_path / "tokenizer.json").write_text("{}")
+    flags = dict(UNSAID, do_predict=True, vocab_file=tmp_path / "tokenizer.json")
+    assert small.run(small_files, small_model, **flags) == 2
+    assert "tokenizer.json is another vocabulary than" in said(capsys)[-1]
+
+
+def test_a_directory_of_the_hub_is_told_from_a_reader(small_files, tmp_path, capsys):
+    (tmp_path / "config.json").write_text("{}")
+    assert small.run(small_files, tmp_path, **dict(UNSAID, do_predict=True)) == 2
+    assert "of the Hugging Face hub convert_checkpoint.py makes one" in said(capsys)[-1]
+
+
 def test_a_reader_may_be_moved(small_files, model, tmp_path):
     with_flags = nbest(small_files, model, tmp_path / "a")
     model.rename(tmp_path / "moved")
