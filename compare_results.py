@@ -13,7 +13,7 @@ from maps.clustered import change, clusters_of
 from maps.kinds import name_of
 from maps.oddities import warn_of
 from maps.panels import METRIC_NAMES
-from maps.significance import LEVEL, holm
+from maps.significance import LEVEL, differences_of, holm
 from maps.tables import read_results
 from spans import data_sets
 
@@ -103,12 +103,7 @@ def _compare_folders(options):
 
 def _print_cells(runs, cells, clusters, metric):
     """Prints the cells whose masking does not change both readers alike, the surest first."""
-
-    def of_cell(run, cell):
-        """What masking the cell changes in a run, question by question."""
-        return getattr(run.cells[cell].scores, metric) - getattr(run.baseline.scores, metric)
-
-    changes = [[of_cell(run, cell) for run in runs] for cell in cells]
+    changes = [differences_of(runs, cell, metric) for cell in cells]
     found = [change((second - first)[np.newaxis], clusters) for first, second in changes]
     corrected = holm([difference.p_value for difference in found])
     rows = sorted(zip(corrected, range(len(cells))))

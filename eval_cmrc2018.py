@@ -11,6 +11,7 @@ from cmrc2018.metric import evaluation
 from common import command_line, files
 from common.progress import say
 from common.sample import read_sample
+from maps.told import tell_intervals
 from spans import data_sets
 from squad.metric import read_predictions
 
@@ -46,11 +47,7 @@ def main(argv=None):
     predictions = read_predictions(options.prediction_file)
     source = "prediction file: %s" % options.prediction_file
     result = evaluation(development, predictions, source, say)
-    if sample:
-        from maps import clustered  # takes a second
-
-        scores = development.score_those_there(predictions)
-        say("\n".join(clustered.scores_in_words(development, scores, ("EM", "F1"))))
+    tell_intervals(development, development.score_those_there(predictions), ("EM", "F1"))
     if options.out_file is not None:
         files.write_json(options.out_file, result, "--out-file", indent=None)
     print(json.dumps(result))

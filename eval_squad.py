@@ -16,6 +16,7 @@ from common import command_line, files
 from common.command_line import UserError
 from common.progress import say
 from common.sample import read_sample
+from maps.told import tell_intervals
 from spans import data_sets
 from squad import no_answer
 from squad.metric import read_no_answer_probabilities, read_predictions, summary
@@ -131,26 +132,18 @@ def _tell(development, scores, options):
     )
 
 
-def _tell_intervals(development, scores, names=("exact", "f1")):
-    """Of a sample, for its scores are about questions beyond it, too."""
-    if development.sample:
-        from maps import clustered  # takes a second
-
-        say("\n".join(clustered.scores_in_words(development, scores, names)))
-
-
 def _evaluated(development, predictions, options):
     """(the result, the images: dict file name -> PNG as bytes)."""
     source = "prediction file: %s" % options.prediction_file
     if options.dataset == "cmrc2018":
         result = cmrc2018.metric.evaluation(development, predictions, source, say)
-        _tell_intervals(development, development.score_those_there(predictions), ("EM", "F1"))
+        tell_intervals(development, development.score_those_there(predictions), ("EM", "F1"))
         return result, {}
     scores = development.score(predictions, source)
     more, images = {}, {}
     if options.na_prob_file is not None:
         scores, more, images = _with_probabilities(development, predictions, scores, options)
-    _tell_intervals(development, scores)
+    tell_intervals(development, scores, ("exact", "f1"))
     if options.verbose:
         _tell(development, scores, options)
     return {**summary(scores, development.has_answer), **more}, images

@@ -9,7 +9,7 @@ from common.command_line import UserError
 from common.progress import say
 from maps import arguments, attention, attention_figure, caption, figure
 from maps.layout import HIGHEST, LOWEST, WIDTHS, Look
-from maps.panels import METRIC_NAMES, Choice, Table, read_panel
+from maps.panels import METRIC_NAMES, Choice, read_panel
 
 _WIDEST = 2000  # millimetres
 
@@ -181,16 +181,11 @@ def _check(options):
         )
 
 
-def _choice(options):
-    return Choice(options.metric, options.std, options.zone, options.span, options.data_file)
-
-
 def _weights(options, panel):
     """What is drawn beside a panel, if anything is, and the panel with a note on it."""
     if not options.attention:
         return None, panel
-    table = Table(options.results_file, _choice(options), "results file")
-    weights = attention_figure.weights_of(options.attention, table)
+    weights = attention_figure.weights_of(options.attention, panel.table)
     notes = [panel.note] if panel.note else []
     note = "\n".join([*notes, attention_figure.note_on(panel, weights)])
     paths = (*panel.paths, *map(attention.path_in, options.attention))
@@ -198,7 +193,7 @@ def _weights(options, panel):
 
 
 def _panels(options):
-    choice = _choice(options)
+    choice = Choice(options.metric, options.std, options.zone, options.span, options.data_file)
     first = read_panel(options.results_file, options.baseline, choice, options.title)
     if options.side_by_side is None:
         return [first]

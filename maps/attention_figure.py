@@ -18,13 +18,12 @@ def colour_of(share):
     return matplotlib.colors.to_hex(rgba), figure.ink_on(rgba)
 
 
-def weights_of(paths, table, what="--attention"):
+def weights_of(paths, table):
     """The weights of a table's cells; of several runs, their mean.
 
     Args:
         paths: an attention.csv of each run.
         table: panels.Table.
-        what: what to call the files in an error.
 
     Returns:
         DataFrame in percent, as Table.drawn gives it.
@@ -35,21 +34,21 @@ def weights_of(paths, table, what="--attention"):
     """
     if table.kind not in (MAP, HEADS):
         raise UserError(
-            "%s: a weight belongs to one layer, and %s is of %s; give results.csv or "
-            "results_heads.csv" % (what, table.path, table.kind.title)
+            "--attention: a weight belongs to one layer, and %s is of %s; give results.csv or "
+            "results_heads.csv" % (table.path, table.kind.title)
         )
     decoded = [run.get("decoded_by", []) for run in table.facts.get("runs", [])]
     known = {one["run"] for of_run in decoded for one in of_run}
     found = []
     for path in paths:
-        weights = attention.read(path, what)
+        weights = attention.read(path, "--attention")
         doubt = attention.doubt_of(path, known)
         if doubt:
             raise UserError(
-                "%s: %s %s of %s; decode with --write_attention=True, and make the table, of one "
-                "folder" % (what, path, doubt, table.path)
+                "--attention: %s %s of %s; decode with --write_attention=True, and make the table, "
+                "of one folder" % (path, doubt, table.path)
             )
-        _check_size(weights, table, "%s: %s" % (what, path))
+        _check_size(weights, table, "--attention: %s" % path)
         found.append(weights)
     mean = pd.concat(found).groupby(level=attention.KEYS).mean()
     return table.drawn(100 * attention.of_keys(mean, table.cells))

@@ -95,13 +95,12 @@ class Clusters:
         return np.bincount(self.of, values, minlength=len(self))
 
 
-def clusters_of(development, unit, what="--cluster"):
+def clusters_of(development, unit):
     """The clusters of a development set's questions.
 
     Args:
         development: see data_sets.development_set.
         unit: one of UNITS.
-        what: what to call it in an error.
 
     Raises:
         UserError: articles are asked for, and the file has none.
@@ -112,7 +111,7 @@ def clusters_of(development, unit, what="--cluster"):
     if unit == "article":
         articles = [question.where.partition(".paragraphs")[:2] for question in questions]
         if not all(has_paragraphs for _, has_paragraphs in articles):
-            raise UserError("%s: %s is not parted into articles" % (what, development.path))
+            raise UserError("--cluster: %s is not parted into articles" % development.path)
         return Clusters([article for article, _ in articles])
     # In a table each row repeats its passage.
     return Clusters([q.passage.text if q.passage.has_text else q.passage.number for q in questions])
@@ -165,25 +164,6 @@ def change(differences, clusters) -> Change:
         100 * math.sqrt(over_runs),
         float(freedom),
     )
-
-
-def scores_in_words(development, scores, names):
-    """Each score with its interval, such as ``exact: 61.50, 95 % interval 55.12 to 67.50``.
-
-    Args:
-        development: the questions, for which of them belong together.
-        scores: squad.metric.Scores.
-        names: what the two are called.
-
-    Returns:
-        Two lines of text.
-    """
-    clusters, lines = clusters_of(development, UNITS[0]), []
-    for name, values in zip(names, scores):
-        found = change(values[np.newaxis], clusters)
-        ends = max(0, found.low), min(100, found.high)
-        lines.append("%s: %.2f, 95 %% interval %.2f to %.2f" % (name, found.change, *ends))
-    return lines
 
 
 def _distance(mean, square, effective, truth):

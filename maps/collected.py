@@ -32,6 +32,11 @@ class Asked(NamedTuple):
     cluster: str
     draws: int
 
+    @property
+    def ending(self):
+        """Of the columns that are about the score: none of exact match, ``_f1`` of F1."""
+        return "_f1" if self.metric == "f1" else ""
+
 
 def write_tables(asked, runs, development, command):
     """Writes every table that the runs give, and beside them what they are about.
@@ -104,13 +109,12 @@ def _significance(runs, cells, clusters, asked):
     """The table of significance of cells of one kind, and what to say of it."""
     cells = [cell for cell in cells if cell in runs[0].cells]
     table = significance.table_of(runs, cells, clusters)
-    ending = "_f1" if asked.metric == "f1" else ""
     said = (
         "Baseline %s; %d of %d cells differ from it significantly (p < %g after Holm's correction; "
         "%s)"
         % (
-            columns.format_score(table["baseline" + ending][0]),
-            table["significant" + ending].sum(),
+            columns.format_score(table["baseline" + asked.ending][0]),
+            table["significant" + asked.ending].sum(),
             len(table),
             significance.LEVEL,
             _test_name(runs, asked),
@@ -121,8 +125,7 @@ def _significance(runs, cells, clusters, asked):
 
 def _power(measured, runs, clusters, asked):
     """What the data could have found: a line, or none if no cell changed anything."""
-    ending = "_f1" if asked.metric == "f1" else ""
-    power = significance.power_of(measured, clusters.number, ending)
+    power = significance.power_of(measured, clusters.number, asked.ending)
     if power is None:
         return []
     if power.clusters is None:
@@ -144,7 +147,7 @@ def _power(measured, runs, clusters, asked):
 
 def _rare(measured, runs, asked):
     """In how many cells intervals rest on few passages: a line, or none if in no cell."""
-    changed = measured["changed_f1" if asked.metric == "f1" else "changed"]
+    changed = measured["changed" + asked.ending]
     few = int(((changed > 0) & (changed < FEW_CLUSTERS)).sum())
     if not few:
         return []
@@ -156,16 +159,20 @@ def _rare(measured, runs, asked):
 
 
 def _bootstrap(measured, runs, clusters, asked):
-    """How far a clustered bootstrap's intervals are from those of the table: a line."""
-    metric, ending = asked.metric, "_f1" if asked.metric == "f1" else ""
-    before = np.stack([getattr(run.baseline.scores, metric) for run in runs])
+    """How far a clustered bootstrap's intervals are from those of the table: a line.
+
+    Where nothing changes, nothing changes in any draw, and that says nothing: then there is none.
+    """
     apart = {}
     for cell in kinds.in_order(c for c in runs[0].cells if kinds.kind_of(c) == kinds.MAP):
-        after = np.stack([getattr(run.cells[cell].scores, metric) for run in runs])
-        drawn = bootstrap_interval(after - before, clusters, asked.draws)
         row = measured[(measured["layer"] == cell.layer + 1) & (measured["zone"] == cell.zone)]
-        ends = row[["low" + ending, "high" + ending]].to_numpy()[0]
-        apart[cell] = np.abs(ends - drawn).max()
+        if row["changed" + asked.ending].iloc[0]:
+            differences = significance.differences_of(runs, cell, asked.metric)
+            drawn = bootstrap_interval(differences, clusters, asked.draws)
+            ends = row[["low" + asked.ending, "high" + asked.ending]].to_numpy()[0]
+            apart[cell] = np.abs(ends - drawn).max()
+    if not apart:
+        return []
     cell = max(apart, key=apart.get)
     return [
         "A clustered bootstrap (%s, seed 1) has the same ends of intervals to within %.2f points "
@@ -188,12 +195,12 @@ def _write_map(asked, runs, wanted, clusters):
     path, measured = asked.path, None
     scores = tables.scores_of(runs, kinds.MAP, wanted)
     table, deviation = tables.map_of(scores, asked.metric)
-    tables.write_results(path, table)
+    columns.write_rows(path, table.reset_index())
     said, made = ["wrote " + path], {"": table}
     if len(runs) > 1:
         made.update(std=deviation, long=scores)
-        tables.write_results(beside(path, "std"), deviation)
-        tables.write_long(beside(path, "long"), scores)
+        columns.write_rows(beside(path, "std"), deviation.reset_index())
+        columns.write_rows(beside(path, "long"), scores)
         said.append("wrote %s and %s" % (beside(path, "std"), beside(path, "long")))
     if asked.is_tested:
         measured, summary = _significance(runs, wanted, clusters, asked)
@@ -206,15 +213,20 @@ def _write_map(asked, runs, wanted, clusters):
             said_of_test += _bootstrap(measured, runs, clusters, asked)
         said = said_of_test + said
         measured = tables.with_all_cells(measured, wanted)
-        tables.write_significance(beside(path, "significance"), measured)
+        _write_significance(path, measured, kinds.MAP)
         said.append("wrote " + beside(path, "significance"))
     return table, made, said, measured
 
 
+def _write_significance(path, measured, kind):
+    names = [*kind.keys, *columns.MEASURED]
+    columns.write_rows(beside(path, "significance"), measured[names])
+
+
 def _half_interval(measured, asked):
     """Half the length of the cells' 95 % intervals, their median, in points."""
-    ending = "_f1" if asked.metric == "f1" else ""
-    return round(float((measured["high" + ending] - measured["low" + ending]).median()) / 2, 2)
+    lengths = measured["high" + asked.ending] - measured["low" + asked.ending]
+    return round(float(lengths.median()) / 2, 2)
 
 
 def _write_others(asked, runs, clusters):
@@ -226,11 +238,12 @@ def _write_others(asked, runs, clusters):
             continue
         path = beside(asked.path, kind.name)
         scores = tables.scores_of(runs, kind, cells)
-        made[kind.name] = tables.write_scores(path, scores, kind)
+        made[kind.name] = tables.mean_of(scores, kind)
+        columns.write_rows(path, made[kind.name])
         text = "%s: %s" % (kind.title, counted(len(cells), "cell"))
         if asked.is_tested:
             measured, text_of = _significance(runs, cells, clusters, asked)
-            tables.write_significance(beside(path, "significance"), measured, kind)
+            _write_significance(path, measured, kind)
             text += ". %s" % text_of
             path = "%s and %s" % (path, beside(path, "significance"))
         said.append("wrote %s (%s)" % (path, text))

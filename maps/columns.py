@@ -143,12 +143,12 @@ def _column(name):
 # Any table --------------------------------------------------------------------------------------
 
 
-def write_rows(path, table, what):
+def write_rows(path, table):
     """Writes a DataFrame, its index left out, whole or not at all."""
     text = pd.DataFrame(
         {name: table[name].map(_column(name).write, na_action="ignore") for name in table}
     )
-    files.write_bytes(path, text.to_csv(index=False).encode("utf-8"), what)
+    files.write_bytes(path, text.to_csv(index=False).encode("utf-8"), "results file")
 
 
 def read_rows(path, what, forms):

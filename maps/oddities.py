@@ -127,18 +127,18 @@ def _like_the_baseline(run, texts, vouched):
     if not cells:
         return []
     zones = sorted({cell.zone for cell in cells}, key=zone_order)
-    return [
-        "%s: %s: the answers are those of %s, all %d, which masking hardly leaves; delete the %s "
-        "and decode again: bash decode_squad.sh %s"
+    return _line(
+        run,
+        cells,
+        "the answers are those of %s, all %d, which masking hardly leaves; delete the %s and "
+        "decode again: bash decode_squad.sh %s"
         % (
-            run.folder.path,
-            _named(cells),
             run.baseline_file,
             len(texts[cells[0]]),
             "file" if len(cells) == 1 else "files",
             " ".join(zones),
-        )
-    ]
+        ),
+    )
 
 
 def _twins(run, texts, vouched):
@@ -167,8 +167,10 @@ def _with_file(cell):
     return "%s in %s (%s)" % (zone.lower(), where, file_name(PREDICTIONS, cell))
 
 
-def _named(cells):
-    return named(list(map(_with_file, cells)), _MOST_NAMED)
+def _line(run, cells, text):
+    """A list with one line on the files of these cells; empty if there are none."""
+    files_named = named(list(map(_with_file, cells)), _MOST_NAMED)
+    return ["%s: %s: %s" % (run.folder.path, files_named, text)] if cells else []
 
 
 def _of_several_runs(run, records, vouched):
@@ -178,13 +180,12 @@ def _of_several_runs(run, records, vouched):
         if cell in vouched:
             by_run[records[file_name(PREDICTIONS, cell)].get("run")].append(cell)
     *others, _ = sorted(by_run.values(), key=len) or [[]]
-    cells = [cell for group in others for cell in group]
-    if not cells:
-        return []
-    return [
-        "%s: %s: written by another checkpoint, data file or setting than the others; delete what "
-        "should not be there and decode it again" % (run.folder.path, _named(cells))
-    ]
+    return _line(
+        run,
+        [cell for group in others for cell in group],
+        "written by another checkpoint, data file or setting than the others; delete what should "
+        "not be there and decode it again",
+    )
 
 
 def _changed(run, records, vouched):
@@ -208,13 +209,12 @@ def _baseline_is_changed(run, record):
 
 
 def _not_finished(run, records):
-    cells = [cell for cell in run.cells if file_name(PREDICTIONS, cell) not in records]
-    if not cells or not records:
-        return []
-    return [
-        "%s: %s: no run of run_squad.py in this folder has finished it; unless you put it there "
-        "yourself, delete it and decode it again" % (run.folder.path, _named(cells))
-    ]
+    return _line(
+        run,
+        [c for c in run.cells if records and file_name(PREDICTIONS, c) not in records],
+        "no run of run_squad.py in this folder has finished it; unless you put it there yourself, "
+        "delete it and decode it again",
+    )
 
 
 def _older_than_the_checkpoint(run):
@@ -229,10 +229,9 @@ def _older_than_the_checkpoint(run):
     ]
     if not checkpoints:
         return []
-    old = [c for c in run.cells if files.modified(run.folder.file(c)) < max(checkpoints)]
-    if not old:
-        return []
-    return [
-        "%s: %s: older than the last checkpoint in %s; if the reader was trained again, delete "
-        "the files and decode them again" % (run.folder.path, _named(old), home)
-    ]
+    return _line(
+        run,
+        [c for c in run.cells if files.modified(run.folder.file(c)) < max(checkpoints)],
+        "older than the last checkpoint in %s; if the reader was trained again, delete the files "
+        "and decode them again" % home,
+    )

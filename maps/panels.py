@@ -43,6 +43,7 @@ class Panel(NamedTuple):
         num_tests: how many cells the test was corrected for; None without a test.
         paths: the files that it was drawn from.
         facts: see provenance.of_table.
+        table: the Table that it was read from, or None.
     """
 
     change: pd.DataFrame
@@ -58,6 +59,7 @@ class Panel(NamedTuple):
     num_tests: Optional[int] = None
     paths: Tuple[str, ...] = ()
     facts: Optional[dict] = None
+    table: Optional["Table"] = None
 
 
 class Choice(NamedTuple):
@@ -123,6 +125,7 @@ def read_panel(path, baseline, choice=None, title=None, names=("results file", "
         num_tests,
         tuple(paths),
         table.facts,
+        table,
     )
 
 

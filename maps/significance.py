@@ -83,8 +83,9 @@ def table_of(runs, cells, clusters) -> pd.DataFrame:
     columns = dict(zip(kind_of(cells[0]).keys, zip(*map(key_of, cells))))
     exact = _scored(runs, cells, clusters, "exact")
     f1 = _scored(runs, cells, clusters, "f1")
-    counts = [_broken_and_mended(runs, cell) for cell in cells]
-    columns.update(exact, broken=[b for b, _ in counts], mended=[m for _, m in counts])
+    answers = [differences_of(runs, cell, "exact") for cell in cells]
+    columns.update(exact, broken=[int((of_cell < 0).sum()) for of_cell in answers])
+    columns.update(mended=[int((of_cell > 0).sum()) for of_cell in answers])
     columns["mcnemar"] = np.nan
     if len(runs) == 1:  # the same question in several runs is not several independent pairs
         columns["mcnemar"] = mcnemar_exact(columns["broken"], columns["mended"])
@@ -95,7 +96,7 @@ def table_of(runs, cells, clusters) -> pd.DataFrame:
 def _scored(runs, cells, clusters, metric):
     """Column -> values: the change of a score in every cell, corrected for their number."""
     before = np.stack([getattr(run.baseline.scores, metric) for run in runs])
-    differences = [_masked(runs, cell, metric) - before for cell in cells]
+    differences = [differences_of(runs, cell, metric) for cell in cells]
     changes = [change(of_cell, clusters) for of_cell in differences]
     p_values = [found.p_value for found in changes]
     corrected = holm(p_values)
@@ -117,14 +118,10 @@ def _scored(runs, cells, clusters, metric):
     }
 
 
-def _masked(runs, cell, metric):
-    return np.stack([getattr(run.cells[cell].scores, metric) for run in runs])
-
-
-def _broken_and_mended(runs, cell):
-    before = np.stack([run.baseline.scores.exact for run in runs])
-    after = _masked(runs, cell, "exact")
-    return int((before > after).sum()), int((before < after).sum())
+def differences_of(runs, cell, metric):
+    """What masking a cell does to each question's score: float ``[runs, questions]``."""
+    pairs = [(run.cells[cell].scores, run.baseline.scores) for run in runs]
+    return np.stack([getattr(after, metric) - getattr(before, metric) for after, before in pairs])
 
 
 # What the data could have found -----------------------------------------------------------------

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from common.command_line import UserError
-from maps.columns import LONG, MEASURED, SCORES, form_of, read_rows, write_rows
+from maps.columns import SCORES, form_of, read_rows
 from maps.kinds import KINDS, MAP, key_of, zone_order
 from maps.predictions import named, run_name, stretches
 from squad.metric import plain_sum
@@ -91,45 +91,13 @@ def map_of(scores, metric="exact"):
     return mean, deviation
 
 
-def write_long(path, scores, what="results file"):
-    """Writes the scores of every run and cell of the map.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    write_rows(path, scores[list(LONG)], what)
-
-
-def write_results(path, table, what="results file"):
-    """Writes a map's scores, a DataFrame as map_of gives it.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    write_rows(path, table.reset_index(), what)
-
-
-def write_scores(path, scores, kind, what="results file"):
-    """Writes the mean over runs of both scores of cells that are not of the map.
-
-    Args:
-        path: the file.
-        scores: DataFrame as scores_of gives it.
-        kind: Kind of the cells.
-
-    Returns:
-        the DataFrame that was written.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    table = scores.groupby(list(kind.keys), sort=False)[list(SCORES)].mean().reset_index()
-    write_rows(path, table, what)
-    return table
+def mean_of(scores, kind):
+    """The mean over runs of both scores of each cell: scores_of without its column ``run``."""
+    return scores.groupby(list(kind.keys), sort=False)[list(SCORES)].mean().reset_index()
 
 
 def read_results(path, what="results file") -> pd.DataFrame:
-    """Reads a table that write_results wrote; its rows may be in any order.
+    """Reads results.csv, or results_std.csv; its rows may be in any order.
 
     Returns:
         DataFrame as map_of gives it.
@@ -207,17 +175,8 @@ def read_scores(path, what="results file") -> Scores:
 # Significance -----------------------------------------------------------------------------------
 
 
-def write_significance(path, table, kind=MAP, what="significance file"):
-    """Writes a table as significance.table_of gives it.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    write_rows(path, table[list(kind.keys + MEASURED)], what)
-
-
 def read_significance(path, kind=MAP, what="significance file") -> pd.DataFrame:
-    """Reads a table that write_significance wrote.
+    """Reads the table that tells how cells of a kind differ from the baseline.
 
     Returns:
         DataFrame with the kind's keys and the columns MEASURED; ``significant`` is bool. A table

@@ -145,11 +145,6 @@ def test_annotations():
     assert len(drawn(results)[1].texts) == 0
 
 
-def test_title():
-    assert drawn(table(), title="BERT")[1].get_title() == "BERT"
-    assert drawn(table())[1].get_title() == ""
-
-
 # The files --------------------------------------------------------------------------------------
 
 
@@ -203,13 +198,6 @@ def test_as_a_program(results_file):
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"wrote squad.pdf\n", b"")
     assert (results_file.parent / "squad.pdf").exists()
-
-
-def test_help_shows_an_example(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        visualize_att_zone.main(["--help"])
-    assert stopped.value.code == 0
-    assert "python visualize_att_zone.py results.csv 80.567 squad.pdf" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("end", [",", ",,", ", ,"])

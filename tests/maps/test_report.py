@@ -26,7 +26,7 @@ from maps.report.questions import (
 )
 from spans import data_sets
 from tests.support.refusals import refusal
-from tests.support.report_files import CELLS, NUM_LAYERS, Folder
+from tests.support.report_files import CELLS, Folder
 from zones.cells import BASELINE, NBEST, PREDICTIONS, Cell, file_name
 from zones.masks import OFFERED_ZONES
 
@@ -238,21 +238,9 @@ def test_cmrc_2018_in_its_own_form(folder):
 # Several runs, two readers, where it all comes from ---------------------------------------------
 
 
-def other_folder(folder, name, seed):
-    """Another prediction folder for the questions of a Folder, with answers of its own."""
-    parent = folder.root / name
-    parent.mkdir()
-    other = Folder(parent, seed=seed)
-    other.gold, other.ids, other.words = folder.gold, folder.ids, folder.words
-    for cell, texts in other.texts.items():
-        other.texts[cell] = {key: texts[key] for key in folder.ids}
-    other.write()
-    return other
-
-
 def test_several_runs_and_another_reader(folder):
-    second = other_folder(folder, "second", 1)
-    third = other_folder(folder, "third", 2)
+    second = folder.beside("second", 1)
+    third = folder.beside("third", 2)
     (third.predictions / file_name(PREDICTIONS, CELLS[0])).unlink()
     report.main(
         [
@@ -411,14 +399,6 @@ def test_missing_cells_are_named(folder, capsys):
     assert re.search(r'data-cell="1"\s+class="square none"><', parsed.text)
 
 
-def test_other_files_do_not_count(folder):
-    before = written(folder).data
-    for name in ("predictions_layer_head1_q2.json", "predictions_layer09_q2.json", "notes.txt"):
-        (folder.predictions / name).write_text("not even JSON")
-    assert written(folder).data == before
-    assert before["maps"][0]["rows"] == [str(layer) for layer in range(NUM_LAYERS, 0, -1)]
-
-
 def test_as_a_program(folder):
     done = subprocess.run(
         [sys.executable, report.__file__, *folder.argv()],
@@ -454,14 +434,6 @@ def test_refuses_a_folder_without_baseline(folder, capsys):
     assert "--baseline FILE" in line
     line = refused(capsys, folder, "--baseline", str(folder.root / "none.json"))
     assert "baseline file: there is no file" in line
-
-
-def test_refuses_folders_without_cells(folder, capsys):
-    for cell in CELLS:
-        (folder.predictions / file_name(PREDICTIONS, cell)).unlink()
-    assert "holds no prediction file of a cell" in refused(capsys, folder)
-    argv = [folder.root / "predicton", *folder.argv()[1:]]
-    assert "prediction folder: there is no folder" in refused(capsys, folder, argv=argv)
 
 
 @pytest.mark.parametrize(

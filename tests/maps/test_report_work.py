@@ -30,18 +30,6 @@ def longer_answers(folder):
     folder.write()
 
 
-def another(folder, name, seed):
-    """A prediction folder of another reader, for the questions of a Folder."""
-    parent = folder.root / name
-    parent.mkdir()
-    other = Folder(parent, seed=seed)
-    other.gold, other.ids = folder.gold, folder.ids
-    for cell, texts in other.texts.items():
-        other.texts[cell] = {key: texts[key] for key in folder.ids}
-    longer_answers(other)
-    return other
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     made = Folder(tmp_path_factory.mktemp("report"))
@@ -57,7 +45,9 @@ def shown(session, folder):
 
 @pytest.fixture(scope="module")
 def second(folder):
-    return another(folder, "second", 5)
+    other = folder.beside("second", 5)
+    longer_answers(other)
+    return other
 
 
 def scores(folder, cell, keys, metric):
@@ -127,7 +117,8 @@ def test_f1_beside_exact_match(shown, folder):
 
 
 def test_several_runs(session, folder, second):
-    third = another(folder, "third", 6)
+    third = folder.beside("third", 6)
+    longer_answers(third)
     runs = [folder, second, third]
     shown = Shown(session, folder)  # for the address
     report.main(

@@ -175,14 +175,6 @@ def test_an_interval_holds_the_truth_where_hardly_a_passage_changes(broken, mend
     assert ours >= 0.93
 
 
-def test_independent_intervals_are_too_short_where_questions_are_alike():
-    rng = np.random.default_rng(6)
-    of, differences = passages(rng, 200, 0.5, 0.2, 0.1, 300)
-    one_by_one = Clusters(range(len(of)))
-    found = [clustered.change(sample[np.newaxis], one_by_one) for sample in differences]
-    assert np.mean([change.low <= -10 <= change.high for change in found]) < 0.8
-
-
 def test_f1_has_intervals_too():
     rng = np.random.default_rng(7)
     of, differences = passages(rng, 100, 0.5, 0.3, 0.1, 600)

@@ -95,6 +95,17 @@ class Folder:
             for key, entries in lists.items()
         }
 
+    def beside(self, name, seed):
+        """Another reader's folder for the same questions, with answers of its own."""
+        parent = self.root / name
+        parent.mkdir()
+        other = Folder(parent, seed=seed)
+        other.gold, other.ids, other.words = self.gold, self.ids, self.words
+        for cell, texts in other.texts.items():
+            other.texts[cell] = {key: texts[key] for key in self.ids}
+        other.write()
+        return other
+
     def argv(self, *more):
         """The command line of report.py."""
         paths = (self.predictions, self.data_file, self.root / "report.html")
