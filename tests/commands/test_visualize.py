@@ -90,12 +90,6 @@ def test_colours():
     assert darkness(gained) == pytest.approx(darkness(lost[2]), abs=0.02)
 
 
-def test_range_is_fixed():
-    for results in (table(), table(p2=BASELINE - 1), table(p2=[10, 80, 90])):
-        mesh = drawn(results)[2]
-        assert (mesh.norm.vmin, mesh.norm.vmax) == (-10, 2)
-
-
 def test_values_beyond_the_range_have_the_colour_of_its_end():
     rgb = colours(table(all=[BASELINE - 10, BASELINE - 11, 0], p2=[BASELINE + 2, 83, 100]))
     for column in (rgb[:, 0], rgb[:, 4]):
