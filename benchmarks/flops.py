@@ -4,14 +4,6 @@ Softmax, norms, activations and biases are not counted; they are the overhead th
 the machine's matmul rate shows.
 """
 
-import pathlib
-import sys
-
-# When it is started by its path, the folder of this file is on sys.path, not the one above.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-
-import common.environment  # noqa: F401
-
 from zones.masks import PASSAGE, ZONES, changes_rows
 
 
@@ -79,7 +71,3 @@ def sweep(config, length, max_length, context_rows):
             * layer(config, length, length)
         )
     return total
-
-
-if __name__ == "__main__":
-    print(__doc__)

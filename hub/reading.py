@@ -36,8 +36,6 @@ _TRAINERS_FILES = re.compile(
     r"(optimizer|scheduler|scaler)\.(pt|bin)|rng_state.*\.pth|training_args\.bin|trainer_state\.json"
     r"|global_step\d+"
 )
-# The largest weight taken: the square of a larger one is infinite in float32.
-_LARGEST = 1e18
 _WORDS = "embeddings.word_embeddings.weight"
 
 
@@ -244,7 +242,7 @@ def _taken(ours, shape, name, stored, path):
 def check_numbers(array, where):
     """Raises UserError if a tensor holds something that no computing can be done with."""
     with np.errstate(invalid="ignore"):
-        wrong = np.sum(~(np.abs(array) < _LARGEST))
+        wrong = np.sum(~(np.abs(array) < checkpoints.LARGEST_WEIGHT))
     if wrong:
         raise UserError(
             "%s holds NaN or numbers beyond all measure (%d of %d); copy the model again, or take "

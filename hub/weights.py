@@ -233,16 +233,16 @@ def _first_line(error):
     return (str(error).strip() or type(error).__name__).split("\n")[0][:200]
 
 
-def write_safetensors(path, tensors, what="OUT"):
+def write_safetensors(path, tensors):
     """Writes float32 arrays, name -> array, for ``transformers`` to read."""
     import safetensors.numpy
 
     # "pt": what transformers asks of a file before it loads it.
     content = safetensors.numpy.save(tensors, metadata={"format": "pt"})
-    files.write_bytes(path, content, what)
+    files.write_bytes(path, content, "OUT")
 
 
-def write_json(path, value, what="OUT"):
+def write_json(path, value):
     """Writes a value as ``transformers`` does: indented by two, a newline at the end."""
     text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    files.write_bytes(path, text.encode("utf-8"), what)
+    files.write_bytes(path, text.encode("utf-8"), "OUT")

@@ -175,13 +175,13 @@ def read_predictions(path, what="prediction file"):
     return _read_by_question(path, what, lambda value: isinstance(value, str), "a text")
 
 
-def read_no_answer_probabilities(path, what="--na-prob-file"):
+def read_no_answer_probabilities(path):
     """The probabilities (or other scores) that there is no answer: dict question id -> float.
 
     Raises:
         UserError: no JSON, or not one number for each question id.
     """
-    return _read_by_question(path, what, _is_number, "a number")
+    return _read_by_question(path, "--na-prob-file", _is_number, "a number")
 
 
 def _read_by_question(path, what, is_good, kind):

@@ -262,9 +262,6 @@ def test_a_wrong_file_is_refused_in_one_line_that_says_where(name, read):
     assert complaint in complaint_of(read, document)
 
 
-def test_squads_rules_for_a_chinese_file_are_noticed(read):
-    assert "--dataset=cmrc2018" in complaint_of(read, chinese.own_form(), name="squad")
-    _, log = read(chinese.squads_form(), is_training=False, name="squad")
-    assert "is Chinese" in log[0] and "--dataset=cmrc2018" in log[0]
+def test_a_word_of_chinese_does_not_make_a_file_chinese(read):
     _, log = read(one_question("mostly 英语 in here", "英语", 7), name="squad")
     assert log == []

@@ -13,7 +13,9 @@ from tests.conftest import ROOT
 BARE = [sys.executable, "-S", "-s", "-E"]
 COMMANDS = sorted(path.name for path in ROOT.glob("*.py") if "\ndef main(" in path.read_text())
 MODULES = ["demo.run"] + sorted(
-    "benchmarks." + path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py")
+    "benchmarks." + path.stem
+    for path in (ROOT / "benchmarks").glob("*.py")
+    if "__main__" in path.read_text()
 )
 # What these need beside Python's own library, no environment of ours has.
 NEED_NOTHING = {"benchmarks.peer"}

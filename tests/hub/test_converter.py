@@ -20,7 +20,6 @@ from tests.support.hub_files import (
     tensors_of,
     write_directory,
 )
-from tests.support.refusals import refusal
 from zones.batch import Batch
 from zones.reader import Reader
 
@@ -145,15 +144,6 @@ def source(tmp_path, small_files):
     return write_directory(tmp_path / "hf", config, tensors_of(config), small_files.vocab)
 
 
-def test_what_is_missing_or_unknown_is_named(source, tmp_path, capsys):
-    rewrite(source, lambda t: t.pop("bert.encoder.layer.1.output.dense.bias"))
-    line = refusal(capsys, convert_checkpoint.main, source, tmp_path / "tf")
-    assert "encoder.layer.1.output.dense.bias" in line
-    rewrite(source, lambda t: t.update(tensors_of(bert_config()), odd=np.zeros(3, np.float32)))
-    line = refusal(capsys, convert_checkpoint.main, source, tmp_path / "tf")
-    assert "odd" in line and "1 tensor that" in line
-
-
 def test_half_precision_and_what_is_not_needed(source, tmp_path, capsys):
     def change(tensors):
         for name in list(tensors):
@@ -176,11 +166,6 @@ def test_half_precision_and_what_is_not_needed(source, tmp_path, capsys):
 def test_bfloat16():
     tensor = weights.StoredTensor("f", "BF16", (3,), b"\x80\x3f\x20\xc0\x00\x00")
     assert tensor.array("x").tolist() == [1.0, -2.5, 0.0]
-
-
-def test_weights_of_torch_are_refused_with_what_to_do(source, tmp_path, capsys):
-    (source / "model.safetensors").rename(source / "pytorch_model.bin")
-    assert "save_pretrained" in refusal(capsys, convert_checkpoint.main, source, tmp_path / "tf")
 
 
 def test_another_type_of_model_is_refused(converted, small_files, tmp_path, capsys):

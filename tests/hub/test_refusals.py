@@ -113,6 +113,14 @@ def test_old_files_name_the_class_only(source, tmp_path):
 # Tensors ----------------------------------------------------------------------------------------
 
 
+def a_hole(tensors):
+    del tensors[ENCODER + ".bias"]
+
+
+def an_odd_one(tensors):
+    tensors["odd"] = np.zeros(3, np.float32)
+
+
 def half_a_head(tensors):
     del tensors["qa_outputs.bias"]
 
@@ -159,6 +167,8 @@ def two_encoders(tensors):
 
 
 TENSORS = {
+    a_hole: ["lacks 1 tensor of the encoder", "encoder.layer.1.output.dense.bias"],
+    an_odd_one: ["1 tensor that", "odd"],
     half_a_head: ["span head", "qa_outputs.bias"],
     not_a_number: [ENCODER + ".weight", "NaN", "1 of"],
     beyond_measure: [ENCODER + ".weight", "beyond"],
@@ -223,7 +233,7 @@ FILES = {
     "model.onnx": ["model.onnx"],
     "weights.safetensors": ["weights.safetensors", "rename"],
     "readme.txt": ["no model.safetensors"],
-    "pytorch_model.bin": ["pytorch_model.bin", "torch"],
+    "pytorch_model.bin": ["pytorch_model.bin", "torch", "save_pretrained"],
 }
 
 
@@ -247,17 +257,18 @@ def test_shards_of_torch_are_named(source, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "content, part",
-    [(POINTER.encode(), "Git LFS"), (b"<html>", "HTML"), (b"", "empty"), (b"\x10" * 99, "whole")],
+    [
+        (POINTER.encode(), "Git LFS"),
+        (b"<html>", "HTML"),
+        (b"", "empty"),
+        (b"\x10" * 99, "whole"),
+        (None, "whole"),  # cut short
+    ],
 )
 def test_damaged_weights_are_named(content, part, source, tmp_path, capsys):
-    (source / "model.safetensors").write_bytes(content)
-    assert part in refusal(capsys, convert_checkpoint.main, source, tmp_path / "out")
-
-
-def test_weights_that_are_cut_short_are_named(source, tmp_path, capsys):
     path = source / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:-100])
-    assert "whole" in refusal(capsys, convert_checkpoint.main, source, tmp_path / "out")
+    path.write_bytes(path.read_bytes()[:-100] if content is None else content)
+    assert part in refusal(capsys, convert_checkpoint.main, source, tmp_path / "out")
 
 
 def in_shards(source):
