@@ -378,19 +378,18 @@ def write_json(path, value, what="output file", indent=4):
     Raises:
         UserError: the place cannot be written, or a number in the value is not finite.
     """
-    content = bytearray()
     pieces = json.JSONEncoder(indent=indent, allow_nan=False).iterencode(value)
     try:
-        # A few at a time: all of them take ten times the memory of the text.
-        for text in iter(lambda: "".join(itertools.islice(pieces, _PIECES_AT_ONCE)), ""):
-            content += text.encode("ascii")
+        with write_whole(path, what) as temporary, _open(temporary, "wb") as stream:
+            # A few at a time: all of them take ten times the memory of the text.
+            for text in iter(lambda: "".join(itertools.islice(pieces, _PIECES_AT_ONCE)), ""):
+                stream.write(text.encode("ascii"))
+            stream.write(b"\n")
     except ValueError:
         raise UserError(
             "%s: %s is not written: a number for it is NaN or infinite, which JSON cannot hold"
             % (what, path)
         )
-    content += b"\n"
-    write_bytes(path, bytes(content), what)
 
 
 def check_writable(path, what="output file", inputs=()):

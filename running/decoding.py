@@ -341,7 +341,7 @@ def _decode_and_write(settings, tokenizer, checkpoint, planned, examples, new):
     windows = make_windows(new, tokenizer, is_training=False, **settings.window_sizes)
     # The longest first: windows of a batch then need little padding, and where memory does not
     # suffice that shows in the first batch.
-    order = np.argsort([-len(window.input_ids) for window in windows], kind="stable")
+    order = np.argsort([-window.length for window in windows], kind="stable")
     in_order = [windows[number] for number in order]
     unfinished = _decode(settings, checkpoint, planned, in_order, len(new))
     picker = picker_of(settings, new, windows)
@@ -418,7 +418,7 @@ def _decode(settings, checkpoint, planned, windows, num_questions):
 def _estimate(reading, windows, num_questions):
     """The Estimate that watches the decoding of the windows."""
     padded_to = reading.max_seq_length if reading.score_padding else 0
-    lengths = [max(padded_to, len(window.input_ids)) for window in windows]
+    lengths = [max(padded_to, window.length) for window in windows]
     costs = costs_of(lengths, reading.config.hidden_size)
     return Estimate(costs, len(reading.cells), num_questions)
 

@@ -23,7 +23,7 @@ class FeatureSpec(NamedTuple):
     """One feature of a window.
 
     Attributes:
-        name: its key in the record and in the model's inputs, and a field of spans.windows.Window.
+        name: its key in the record and in the model's inputs, and an attribute of a Window.
         per_token: whether it is a list, one number per token, rather than a single number.
         training_only: whether prediction goes without it.
     """
@@ -136,7 +136,7 @@ def padded(windows, max_seq_length):
     shape = (len(windows), max_seq_length)
     arrays = {name: np.zeros(shape, np.int32) for name in READ}
     for row, window in enumerate(windows):
-        length = len(window.input_ids)
+        length = window.length
         arrays[INPUT_MASK][row, :length] = 1
         for spec in _specs(is_training=False):
             arrays[spec.name][row, :length] = getattr(window, spec.name)

@@ -22,7 +22,7 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
-from tensorflow.core.protobuf import rewriter_config_pb2
+from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
 from tensorflow.python.distribute import distribute_coordinator
 
 from common import files, quiet
@@ -375,26 +375,42 @@ class Session:
     def __init__(self, graph, checkpoint, mixed_precision=False):
         make_pools_for_decoding()
         with tf.Graph().as_default():
-            self._inputs, self._outputs = graph()
+            inputs, outputs = graph()
+            self._inputs, self._outputs = list(inputs), list(outputs)
             saver = tf.train.Saver(tf.trainable_variables())
             config = machines.session_config(mixed_precision, threads=1)
             # One pass of the graph optimiser is enough: more of them find nothing else to fuse.
             config.graph_options.rewrite_options.meta_optimizer_iterations = _ONCE
             self._session = tf.Session(config=config)
+            # The optimiser's copies of the graph are gone before there are weights.
+            self._run = self._session._make_callable_from_options(
+                config_pb2.CallableOptions(
+                    feed=[inputs[name].name for name in self._inputs],
+                    fetch=[outputs[name].name for name in self._outputs],
+                    run_options=BY_CALLER,
+                )
+            )
+            _give_back_free_memory()
             saver.restore(self._session, checkpoint)
+        _give_back_free_memory()
 
     def run(self, values):
         """Dict of arrays -> dict of arrays, computed by the thread that calls alone."""
-        feed = {self._inputs[name]: value for name, value in values.items()}
-        return self._session.run(self._outputs, feed, options=BY_CALLER)
+        return dict(zip(self._outputs, self._run(*(values[name] for name in self._inputs))))
 
     def close(self):
         """Gives back the memory of the graph and its weights, also to the system where it can."""
+        self._run = None
         self._session.close()
-        self._session = self._inputs = self._outputs = None
+        self._session = None
         gc.collect()  # graphs refer to themselves
-        with contextlib.suppress(AttributeError, OSError, TypeError):  # not of every C library
-            ctypes.CDLL(None).malloc_trim(0)
+        _give_back_free_memory()
+
+
+def _give_back_free_memory():
+    """Gives back to the system what the C library keeps of freed memory."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # not of every C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def num_threads(asked=None):

@@ -144,7 +144,7 @@ def train(settings, tokenizer):
     )
     number = "" if machine.is_first else machine.number
     path = files.join(settings.output_dir, TRAINING_RECORDS % number)
-    lengths = [len(window.input_ids) for window in windows]
+    lengths = [window.length for window in windows]
     training = _training(settings, path, lengths, num_steps, start.step)._replace(
         start=start.checkpoint, names=start.names
     )

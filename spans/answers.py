@@ -18,7 +18,6 @@ from typing import Dict, List, NamedTuple, Optional
 import numpy as np
 
 from squad.metric import plain_sum
-from zones.masks import PASSAGE
 
 # Windows whose pairs are looked at in one go: 20 x 20 sums of 1,024 windows are 3 MiB.
 _WINDOWS_AT_ONCE = 1024
@@ -115,13 +114,13 @@ class AnswerPicker:
         if not np.array_equal(np.unique(self._example_of_window), np.arange(len(examples))):
             raise ValueError("the windows are not those of the examples")
         # [windows, tokens + 1]; the last column, False, is for candidates in the padding.
-        longest = max(len(window.tokens) for window in windows)
+        longest = max(window.length for window in windows)
         self._may_start = np.zeros((len(windows), longest + 1), bool)
         self._may_end = np.zeros((len(windows), longest + 1), bool)
         for number, window in enumerate(windows):
-            length = len(window.tokens)
-            self._may_start[number, :length] = window.token_is_max_context
-            self._may_end[number, :length] = np.equal(window.token_roles, PASSAGE)
+            self._may_start[number, : window.length] = window.token_is_max_context
+            first = window.first_passage_token
+            self._may_end[number, first : first + window.num_passage_tokens] = True
         has_passage = np.zeros(len(examples), bool)
         np.logical_or.at(has_passage, self._example_of_window, self._may_end.any(axis=1))
         self._nothing = [_NO_SPAN if has else _NO_PASSAGE for has in has_passage]
@@ -223,10 +222,11 @@ class AnswerPicker:
         """Yields, question by question, the rows of its spans from the best down."""
         example = self._example_of_window[spans.window]
         order = np.lexsort((-(spans.start_logit + spans.end_logit), example))  # stable
-        rows = _Spans(*(field[order] for field in spans)).rows()
-        bounds = np.searchsorted(example[order], np.arange(len(self._examples) + 1)).tolist()
+        ranked = _Spans(*(field[order] for field in spans))
+        bounds = np.searchsorted(example[order], np.arange(len(self._examples) + 1))
         for first, last in zip(bounds, bounds[1:]):
-            yield rows[first:last]
+            # A question's alone: as Python's numbers, all of SQuAD's would take 0.2 GB.
+            yield _Spans(*(field[first:last] for field in ranked)).rows()
 
     def _entries(self, rows, limit):
         """The first ``limit`` entries with texts of their own."""

@@ -29,36 +29,80 @@ from zones.masks import OTHER, PASSAGE, QUESTION
 _MOST_UNKNOWN = 0.1
 
 
+class Around(NamedTuple):
+    """What stands before and behind the passage in all windows of a question."""
+
+    before: List[str]
+    before_ids: List[int]
+    before_roles: List[int]
+    after: List[str]
+    after_ids: List[int]
+
+
 class Window(NamedTuple):
     """What the model reads at once; nothing is padded, and every list has ``n`` entries.
 
+    The lists are put together as they are asked for: those of SQuAD's 10,833 windows would take
+    70 MB for hours, while the model reads.
+
     Attributes:
         example_index: index of the question in the list of examples.
-        tokens: ``n`` pieces, special tokens among them.
-        input_ids: ``n`` ids of the tokens.
-        segment_ids: ``n`` times 0 (up to the last special token before the passage) or 1.
-        token_roles: ``n`` times zones.masks.OTHER (special tokens), QUESTION or PASSAGE.
-        token_is_max_context: bool ``[n]``, whether no other window shows the token with more
-            context; False where it is not passage.
+        around: what stands before and behind the passage tokens.
         passage: the whole passage (spans.passages), from which answers get their text.
         passage_start: which piece of the whole passage is the window's first passage token.
-        first_passage_token: where that token stands in the window.
+        num_passage_tokens: how many of its pieces the window has.
+        token_is_max_context: bool ``[n]``, whether no other window shows the token with more
+            context; False where it is not passage.
         start_position: index into ``tokens`` of the answer's first token; 0 ([CLS]) where the
             answer is not wholly in the window or the question is unanswerable; None in prediction.
         end_position: index of the answer's last token; else as start_position.
     """
 
     example_index: int
-    tokens: List[str]
-    input_ids: List[int]
-    segment_ids: List[int]
-    token_roles: List[int]
-    token_is_max_context: np.ndarray
+    around: Around
     passage: Any
     passage_start: int
-    first_passage_token: int
+    num_passage_tokens: int
+    token_is_max_context: np.ndarray
     start_position: Optional[int]
     end_position: Optional[int]
+
+    @property
+    def length(self):
+        """How many tokens it has: ``n``."""
+        return len(self.token_is_max_context)
+
+    @property
+    def first_passage_token(self):
+        """Where the first passage token stands in the window."""
+        return len(self.around.before)
+
+    @property
+    def tokens(self):
+        """``n`` pieces, special tokens among them."""
+        return self.around.before + self.passage.pieces[self._pieces] + self.around.after
+
+    @property
+    def input_ids(self):
+        """``n`` ids of the tokens."""
+        return self.around.before_ids + self.passage.ids[self._pieces] + self.around.after_ids
+
+    @property
+    def segment_ids(self):
+        """``n`` times 0 (up to the last special token before the passage) or 1."""
+        before = self.first_passage_token
+        return [0] * before + [1] * (self.length - before)
+
+    @property
+    def token_roles(self):
+        """``n`` times zones.masks.OTHER (special tokens), QUESTION or PASSAGE."""
+        around = self.around
+        passage = [PASSAGE] * self.num_passage_tokens
+        return around.before_roles + passage + [OTHER] * len(around.after)
+
+    @property
+    def _pieces(self):
+        return slice(self.passage_start, self.passage_start + self.num_passage_tokens)
 
 
 def make_windows(
@@ -208,28 +252,24 @@ def _windows_of_question(index, question, passage, windows, tokenizer, positions
         tokenizer: gives the pieces' ids.
         positions_of: _answer_in_window of the answer, or _no_positions.
     """
-    layout, passage = tokenizer.layout, passage.whole
+    layout = tokenizer.layout
     before, after = [*layout.before, *question, *layout.between], layout.after
-    before_ids, after_ids = tokenizer.ids(before), tokenizer.ids(after)
     roles_before = (
         [OTHER] * len(layout.before) + [QUESTION] * len(question) + [OTHER] * len(layout.between)
     )
+    around = Around(before, tokenizer.ids(before), roles_before, after, tokenizer.ids(after))
     bounds, owner = windows
     for number, (start, length) in enumerate(bounds):
-        pieces = slice(start, start + length)
         is_max_context = np.zeros(len(before) + length + len(after), bool)
-        is_max_context[len(before) : len(before) + length] = owner[pieces] == number
+        is_max_context[len(before) : len(before) + length] = owner[start : start + length] == number
         start_position, end_position = positions_of(start, length, len(before))
         yield Window(
             example_index=index,
-            tokens=before + passage.pieces[pieces] + after,
-            input_ids=before_ids + passage.ids[pieces] + after_ids,
-            segment_ids=[0] * len(before) + [1] * (length + len(after)),
-            token_roles=roles_before + [PASSAGE] * length + [OTHER] * len(after),
-            token_is_max_context=is_max_context,
-            passage=passage,
+            around=around,
+            passage=passage.whole,
             passage_start=start,
-            first_passage_token=len(before),
+            num_passage_tokens=length,
+            token_is_max_context=is_max_context,
             start_position=start_position,
             end_position=end_position,
         )

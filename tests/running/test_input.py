@@ -1,11 +1,12 @@
 """Windows on disk and the batches made of them."""
 
+import types
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
 from running import input as records
-from spans.windows import Window
 
 tf.disable_v2_behavior()
 
@@ -14,16 +15,11 @@ LENGTH = 40
 
 def window(number, length):
     """A made-up window: its token ids tell its number and the position."""
-    return Window(
-        example_index=number,
-        tokens=["x"] * length,
+    return types.SimpleNamespace(
+        length=length,
         input_ids=[100 * number + position for position in range(length)],
         segment_ids=[position % 2 for position in range(length)],
         token_roles=[position % 3 for position in range(length)],
-        token_is_max_context=np.zeros(length, bool),
-        passage=None,
-        passage_start=0,
-        first_passage_token=0,
         start_position=number % 5,
         end_position=number % 7,
     )

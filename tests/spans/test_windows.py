@@ -2,6 +2,7 @@
 
 import json
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -309,3 +310,15 @@ def test_progress_is_shown(monkeypatch):
     )
     features_of([example("a")])
     assert shown == [("tokenising", "question")]
+
+
+def test_a_window_takes_fewer_bytes_than_a_list_of_its_tokens():
+    """SQuAD's 10,833 are in memory as long as the reader is."""
+    words = ["a", "b", "w"] * 100
+    asked = [Example("q%d" % number, "c d ?", " ".join(words), words) for number in range(300)]
+    tracemalloc.start()
+    features = features_of(asked, max_seq_length=400)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [feature.length for feature in features] == [306] * 300
+    assert held < 300 * 306 * 8
