@@ -318,6 +318,7 @@ def run(settings, tokenizer, command):
         new = [examples[place] for place in sample.chosen(but_first=planned.held)]
         with loop.errors_explained("predict_batch_size", "--prediction_dir"):
             num_windows = _decode_and_write(settings, tokenizer, checkpoint, planned, examples, new)
+        loop.give_back_memory()
         say(
             "Decoded %s: %s, %s, in %s. The files are in %s"
             % (

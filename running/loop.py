@@ -403,12 +403,17 @@ class Session:
         self._run = None
         self._session.close()
         self._session = None
-        gc.collect()  # graphs refer to themselves
-        _give_back_free_memory()
+        give_back_memory()
+
+
+def give_back_memory():
+    """Frees what refers to itself, as graphs do, and gives free memory back to the system."""
+    gc.collect()
+    _give_back_free_memory()
 
 
 def _give_back_free_memory():
-    """Gives back to the system what the C library keeps of freed memory."""
+    """Gives back to the system what the C library keeps of freed memory, where that can be told."""
     with contextlib.suppress(AttributeError, OSError, TypeError):  # not of every C library
         ctypes.CDLL(None).malloc_trim(0)
 
