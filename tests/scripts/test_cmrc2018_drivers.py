@@ -104,13 +104,6 @@ def test_variables_of_the_environment_and_edited_ones_count(project, tmp_path):
     assert flags["version_2_with_negative"] == "False"
 
 
-def test_run_squad_knows_every_flag(project):
-    for driver in DRIVERS:
-        assert project.run(driver, TPU_ZONE="z", **TPU).returncode == 0
-    for _, *arguments in project.calls():
-        parse(arguments)
-
-
 def test_both_drivers_agree_with_each_other():
     defaults = []
     for name in DRIVERS:
@@ -132,6 +125,7 @@ def test_each_is_the_driver_of_squad_with_other_values(project):
         assert project.run(driver).returncode == 0
     for _, *arguments in project.calls():
         assert "--max_seq_length=77" in arguments and "--do_lower_case=True" in arguments
+        parse(arguments)  # run_squad.py knows every flag
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
