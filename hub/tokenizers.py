@@ -89,6 +89,10 @@ class LibraryTokenizer:
                 "%s does not say which special tokens stand around a pair of texts "
                 "(post_processor)" % where
             )
+        # Byte-level BPE knows every character.
+        is_needed = document["model"].get("type") != "BPE" and self.unknown is not None
+        if is_needed and self.unknown not in self.vocabulary:
+            raise UserError("%s: unk_token %r is not in its vocabulary" % (where, self.unknown))
         # The file may hold truncation and padding, as they were set for the last call before it was
         # saved; here windows are cut and padded elsewhere.
         self._tokenizer.no_truncation()

@@ -534,6 +534,7 @@ def with_added(value):
         with_added("x"),
         with_added([{"content": "[PAD]"}]),
         with_added([{"id": [1], "content": "[MASK]"}]),
+        with_added([]).replace('"unk_token": "[UNK]"', '"unk_token": "[unk]"'),
     ],
 )
 def test_a_file_that_the_library_cannot_read_is_named(content, source, tmp_path, capsys):
