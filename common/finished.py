@@ -54,6 +54,10 @@ class FinishedFiles:
             return None
         return record if is_as_written(record, files.read_bytes(path)) else None
 
+    def number_in(self, name):
+        """How many questions a finished JSON file answers."""
+        return len(files.read_json(files.join(self._directory, name)))
+
     def add(self, name, zones=None, **more):
         """Notes that the file is complete; ``zones`` as in record, and more that it is to say."""
         files.make_directory(files.join(self._directory, FOLDER, _FINISHED))

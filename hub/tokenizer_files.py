@@ -25,7 +25,8 @@ _CLASSES = (None, "PreTrainedTokenizerFast", "TokenizersBackend") + tuple(
 )
 # What WordPiece's and RoBERTa's vocabularies have of their own. Another token that was added is
 # looked for in the text before it is cut, which the library does, and tokenization.py does not.
-_USUAL_TOKENS = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
+_NEEDED = {"[PAD]", "[UNK]", "[CLS]", "[SEP]"}
+_USUAL_TOKENS = {*_NEEDED, "[MASK]"}
 _ROBERTAS_TOKENS = {"<s>", "</s>", "<unk>", "<pad>", "<mask>"}
 
 
@@ -132,7 +133,8 @@ _BERTS = {
 def _in_order(document):
     """The pieces in the order of their ids; None if a ``vocab.txt`` cannot hold them.
 
-    An id may be missing, or a token may have been added that text is searched for.
+    An id or one of its special tokens may be missing, or a token may have been added that text is
+    searched for.
     """
     vocabulary = dict(document["model"]["vocab"])
     for token in document.get("added_tokens") or []:
@@ -141,7 +143,9 @@ def _in_order(document):
         vocabulary.setdefault(token["content"], token["id"])
     pieces = {number: piece for piece, number in vocabulary.items()}
     in_order = [pieces.get(number) for number in range(len(pieces))]
-    return None if None in in_order or any("\n" in piece for piece in in_order) else in_order
+    if None in in_order or not _NEEDED.issubset(in_order):
+        return None
+    return None if any("\n" in piece for piece in in_order) else in_order
 
 
 def _of_word_pieces(directory, names, document, said):

@@ -78,7 +78,7 @@ def plan(directory, run, cells, nbest_for_all, version_2, overwrite, sample, wei
     held = {}
     for cell, of_cell in names.items():
         numbers = [
-            _held(finished, kind, name, weighed if kind == ATTENTION else [cell.zone], sample)
+            _held(finished, name, weighed if kind == ATTENTION else [cell.zone], sample)
             for kind, name in of_cell.items()
         ]
         held[cell] = 0 if overwrite else min(numbers)
@@ -100,11 +100,13 @@ def plan(directory, run, cells, nbest_for_all, version_2, overwrite, sample, wei
     return plans
 
 
-def _held(finished, kind, name, zones, sample):
+def _held(finished, name, zones, sample):
     """How many questions of the sample a file of the plan holds already."""
     number = sampling.held_by(finished.record(name, own_zones(zones)), sample)
+    if not number or number >= sample.questions:
+        return number
     # Means over some questions are not part of those over more.
-    return 0 if kind == ATTENTION and number < sample.questions else number
+    return number if name != ATTENTION and finished.number_in(name) == number else 0
 
 
 def weighed_by(settings):

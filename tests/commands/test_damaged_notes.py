@@ -5,21 +5,35 @@ draws what these changes leave out.
 """
 
 import json
+import os
+import shutil
+import sys
 
 import pytest
 
 import compare_results
+import convert_checkpoint
 import get_results
 import report
+import run_squad
 import visualize_att_zone
+from common.command_line import UserError
+from common.finished import FinishedFiles
 from maps import figure
-from tests.support import small_map
+from running import decoding, saved
+from tests.hub import test_fuzzed_directories as hub
+from tests.support import small, small_map
 from tests.support.fuzz import every_change, run
+from tests.support.hub_files import library_tokenizer, tensors_of
+from zones.cells import cells_of
 
 pytestmark = pytest.mark.slow
 
-CELL = "predictions_layer0_q2.json"
-BASELINE = "predictions.json"
+# What an error begins with.
+NAME = os.path.basename(sys.argv[0]) + ": "
+CELL, BASELINE = "predictions_layer0_q2.json", "predictions.json"
+# Beside the first stands the results.json that a report looks for.
+TABLES, SIGNIFICANCE = {"a": "results.csv", "b": "b.csv"}, "results_significance.csv"
 READER = {
     "origin": "trained here",
     "source": "bert_model.ckpt",
@@ -27,7 +41,43 @@ READER = {
     "training": {"random_seed": 7, "sha256": {"train_file": "ab"}},
 }
 SAMPLE = {"questions": 40, "of": 41, "random_seed": 1}
-ZONES = {"sep": [["any", ["sep", "end"]]], "p2cls": [["passage", "cls"]]}
+OWN_ZONES = {"sep": [["any", ["sep", "end"]]]}
+NBEST = {key: [{"text": "gold", "probability": 0.5}] for key in small_map.IDS[:2]}
+
+
+def faults_of(folder, path, command_lines, document=None):
+    """What is wrong after each change of a note: list of texts.
+
+    Args:
+        folder: where the commands write, which is as before after each change; what is new there
+            has a name that begins with "new".
+        path: the note.
+        command_lines: functions that give a command and its arguments.
+        document: what the note says; None is what it says now.
+    """
+    found = []
+    document = json.loads(path.read_text()) if document is None else document
+    kept = {note: note.read_bytes() for note in folder.rglob("*") if note.is_file()}
+    for change, changed in every_change(document):
+        for command_line in command_lines:
+            path.write_text(json.dumps(changed))
+            try:
+                status, _, said = run(*command_line())
+                assert "Traceback" not in said, said
+                if status:
+                    assert status == 2 and said.splitlines()[-1].startswith(NAME), said
+                    assert not list(folder.glob("new*")), said
+            except Exception as error:  # whatever a command lets out
+                found.append("%s: %s: %s" % (command_line.__name__, change, repr(error)[-300:]))
+            for new in folder.glob("new*"):
+                shutil.rmtree(str(new)) if new.is_dir() else new.unlink()
+            for note, content in kept.items():
+                if not note.exists() or note.read_bytes() != content:
+                    note.write_bytes(content)
+    return found
+
+
+# Of predictions and tables ----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -38,101 +88,235 @@ def place(tmp_path_factory):
     for name, shift in (("a", 0), ("b", 1)):
         run_folder = small_map.write_run(folder / name, shift)
         small_map.note_decoding(run_folder, folder / "dev.json", name, max_seq_length=384)
-        (run_folder / "reader.json").write_text(json.dumps(READER))
-        (run_folder / "zones.json").write_text(json.dumps(ZONES))
-        (run_folder / "nbest_predictions.json").write_text(json.dumps(nbest()))
-    for name in "ab":
-        argv = [folder / name, folder / (name + ".csv"), "--data-file", folder / "dev.json"]
-        assert run(get_results.main, *argv, "--baseline", folder / name / BASELINE)[0] == 0
+        lines = ["layer,head,zone,weight"]
+        lines += ["%d,%d,q2,0.25" % (layer, head) for layer in (1, 2) for head in (1, 2)]
+        (run_folder / "attention.csv").write_text("\n".join(lines) + "\n")
+        FinishedFiles(str(run_folder), name).add("attention.csv")
+        argv = [run_folder, folder / TABLES[name], "--data-file", folder / "dev.json"]
+        assert run(get_results.main, *argv, "--baseline", run_folder / BASELINE)[0] == 0
     return folder
 
 
-def nbest():
-    return {key: [{"text": "gold", "probability": 0.5}] for key in small_map.IDS[:2]}
+class CommandLines:
+    """Those of the commands that read the notes of a folder as of ``place``."""
+
+    def __init__(self, place):
+        self._place, self._a = place, place / "a"
+        self._data = ["--data-file", place / "dev.json"]
+
+    def score(self):
+        argv = [self._a, self._place / "new.csv", *self._data, "--baseline", self._a / BASELINE]
+        return (get_results.main, *argv)
+
+    def compare(self):
+        return (compare_results.main, self._a, self._place / "b", *self._data)
+
+    def compare_tables(self):
+        return (compare_results.main, *(self._place / TABLES[name] for name in "ab"))
+
+    def draw(self):
+        argv = [self._place / "results.csv", self._a, self._place / "new.svg"]
+        return (visualize_att_zone.main, *argv, "--caption", self._place / "new.txt", "--std")
+
+    def draw_test(self):
+        argv = [self._place / name for name in ("results.csv", SIGNIFICANCE, "new.svg")]
+        argv += ["--caption", self._place / "new.txt", "--attention", self._a]
+        return (visualize_att_zone.main, *argv)
+
+    def show(self):
+        argv = [self._a, self._place / "dev.json", self._place / "new.html"]
+        return (report.main, *argv, "--beside", self._place / "b")
 
 
-def scored(place):
-    argv = [place / "a", place / "new.csv", "--data-file", place / "dev.json"]
-    return get_results, [*argv, "--baseline", place / "a" / BASELINE], "new.csv"
-
-
-def scored_again(place):
-    command, argv, _ = scored(place)
-    return command, [argv[0], place / "a.csv", *argv[2:]], "a.csv"
-
-
-def compared(place):
-    return compare_results, [place / "a", place / "b", "--data-file", place / "dev.json"], None
-
-
-def tables_compared(place):
-    return compare_results, [place / "a.csv", place / "b.csv"], None
-
-
-def tables_compared_the_other_way(place):
-    return compare_results, [place / "b.csv", place / "a.csv"], None
-
-
-def drawn(place):
-    argv = [place / "a.csv", place / "a", place / "new.svg", "--caption", place / "new.txt"]
-    return visualize_att_zone, argv, "new.svg"
-
-
-def drawn_with_test(place):
-    argv = [place / "a.csv", place / "a_significance.csv", place / "new.svg"]
-    return visualize_att_zone, [*argv, "--caption", place / "new.txt"], "new.svg"
-
-
-def shown(place):
-    return report, [place / "a", place / "dev.json", place / "new.html"], "new.html"
-
-
-def shown_beside(place):
-    command, argv, _ = shown(place)
-    return command, [*argv, "--beside", place / "b"], "new.html"
-
-
-def faults_of(place, name, command_lines):
-    """What is wrong after each change of a note: list of (change, command line, what)."""
-    path, found = place / name, []
-    kept = {note: note.read_bytes() for note in [path, *place.glob("a*.*")]}
-    for change, changed in every_change(json.loads(path.read_text())):
-        for made in command_lines:
-            path.write_text(json.dumps(changed))
-            command, argv, output = made(place)
-            try:
-                status, _, said = run(command.main, *argv)
-                if status:
-                    *before, last = said.splitlines()
-                    assert status == 2 and last, said
-                    assert all(line.startswith(_BEFORE) for line in before), said
-                    assert not list(place.glob("new*")), said
-            except Exception as error:  # whatever a command lets out
-                found.append("%s: %s: %s" % (made.__name__, change, repr(error)[-300:]))
-            for new in place.glob("new*"):
-                new.unlink()
-            for note, content in kept.items():
-                note.write_bytes(content)
-    return found
-
-
-_BEFORE = ("NOTE", "WARNING", "reading")
-TABLES = [tables_compared, tables_compared_the_other_way, drawn, drawn_with_test]
-ALL = [scored, compared, shown, shown_beside, drawn]
-CASES = {
-    "a.json": [*TABLES, scored_again],
-    "a/.decoding/finished/" + CELL: ALL,
-    "a/.decoding/finished/" + BASELINE: ALL,
-    "a/.decoding/runs/a.json": ALL,
-    "a/reader.json": ALL,
-    "a/zones.json": [scored, drawn],
-    "a/nbest_predictions.json": [shown],
+FOLDERS = ["score", "compare", "show"]
+NOTES = {
+    "results.json": (None, ["compare_tables", "draw", "draw_test", "show"]),
+    "a/.decoding/finished/" + CELL: (None, FOLDERS),
+    "a/.decoding/finished/" + BASELINE: (None, FOLDERS),
+    "a/.decoding/finished/attention.csv": (None, ["show", "draw_test"]),
+    "a/.decoding/runs/a.json": (None, FOLDERS),
+    "a/reader.json": (READER, FOLDERS),
+    "a/zones.json": (OWN_ZONES, [*FOLDERS, "draw_test"]),
+    "a/sample.json": (SAMPLE, [*FOLDERS, "draw"]),
+    "a/nbest_predictions.json": (NBEST, ["show"]),
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_whatever_a_note_says_commands_end_well_or_with_one_line(place, name, monkeypatch):
+@pytest.mark.parametrize("name", NOTES)
+def test_notes_of_predictions_and_tables(place, name, monkeypatch):
     # Drawing takes the most of the time, and sees nothing of the notes but texts and metadata.
+    monkeypatch.setattr(figure, "maps_figure", lambda panels, *more: None)
     monkeypatch.setattr(figure, "save_figure", lambda drawn, path, facts: json.dumps(facts))
-    faults = faults_of(place, name, CASES[name])
+    document, names = NOTES[name]
+    lines = [getattr(CommandLines(place), of) for of in names]
+    faults = faults_of(place, place / name, lines, document)
+    if document is not None:
+        (place / name).unlink()
+    assert not faults, "\n".join(faults)
+
+
+# Of readers -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def decoded(small_files, small_model, tmp_path_factory):
+    """A reader with one checkpoint, and its answers in the folder ``out``."""
+    folder = tmp_path_factory.mktemp("decoded")
+    shutil.copytree(str(small_model), str(folder / "model"))
+    for path in (folder / "model").glob("model.ckpt-[06]*"):
+        path.unlink()
+    more = dict(do_predict=True, prediction_dir=folder / "out", max_questions=10)
+    assert small.run(small_files, folder / "model", **more) == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", ["reader.json", "training.json", "bert_config.json"])
+def test_notes_of_readers(decoded, small_files, name, jobs, monkeypatch):
+    refuse_to_decode(monkeypatch)
+    model, note = decoded / "model", decoded / "model" / "reader.json"
+    text, document = note.read_text(), None
+    if name == "training.json":
+        document = json.loads(text)["training"]
+        note.unlink()
+
+    def decode():
+        more = dict(do_predict=True, prediction_dir=decoded / "out", max_questions=10)
+        return (run_squad.main, *small.flags(small_files, model, **more))
+
+    def train():
+        return (run_squad.main, *small.flags(small_files, model, do_train=True))
+
+    def convert():
+        return (convert_checkpoint.main, "--to-safetensors", model, decoded / "new")
+
+    faults = faults_of(decoded, model / name, [decode, train, convert], document)
+    if name == "training.json":
+        (model / name).unlink()
+    note.write_text(text)
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("name", [".decoding/finished/" + BASELINE, "sample.json"])
+def test_notes_beside_answers(decoded, small_files, name, monkeypatch):
+    """Where a decoding is to go on."""
+    refuse_to_decode(monkeypatch)
+
+    def decode():
+        more = dict(do_predict=True, prediction_dir=decoded / "out", max_questions=12)
+        return (run_squad.main, *small.flags(small_files, decoded / "model", **more))
+
+    faults = faults_of(decoded, decoded / "out" / name, [decode])
+    assert not faults, "\n".join(faults)
+
+
+def test_a_record_of_more_answers_than_there_are(decoded, small_files, tmp_path):
+    """Then all are decoded again, as for whoever begins there."""
+    for name in ("new", "old"):
+        out = tmp_path / name
+        if name == "old":
+            shutil.copytree(str(decoded / "out"), str(out))
+            path = out / ".decoding" / "finished" / BASELINE
+            record = json.loads(path.read_text())
+            record["sample"]["questions"] += 1
+            path.write_text(json.dumps(record))
+        more = dict(do_predict=True, prediction_dir=out, max_questions=12)
+        assert small.run(small_files, decoded / "model", **more) == 0
+    texts = [(tmp_path / name / BASELINE).read_text() for name in ("new", "old")]
+    assert texts[0] == texts[1] and len(json.loads(texts[0])) == 12
+
+
+def refuse_to_decode(monkeypatch):
+    """What is to be decoded is not, for each time that would take seconds."""
+
+    def decode_here(*given):
+        raise UserError("refused")
+
+    monkeypatch.setattr(decoding, "decode_here", decode_here)
+
+
+def test_the_cells_of_unfinished_work(tmp_path):
+    cells = cells_of(2)
+    path = tmp_path / ".decoding" / "run" / "cells.json"
+    path.parent.mkdir(parents=True)
+    for change, changed in every_change([list(cell) for cell in cells]):
+        path.write_text(json.dumps(changed))
+        assert set(saved.UnfinishedRun(str(tmp_path), "run", cells, 3).cells) >= set(cells), change
+
+
+# Of directories of the hub ----------------------------------------------------------------------
+
+
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+WORD_PIECES = {
+    "version": "1.0",
+    "added_tokens": [{"id": 2, "content": "[CLS]", "special": True}],
+    "normalizer": {"type": "BertNormalizer", "clean_text": True, "lowercase": False},
+    "pre_tokenizer": {"type": "BertPreTokenizer"},
+    "model": {
+        "type": "WordPiece",
+        "unk_token": "[UNK]",
+        "continuing_subword_prefix": "##",
+        "max_input_chars_per_word": 100,
+        "vocab": {piece: number for number, piece in enumerate(PIECES)},
+    },
+}
+BYTE_PAIRS = library_tokenizer(6)
+BYTE_PAIRS["model"]["merges"] = ["! !"]
+BYTE_PAIRS["model"]["vocab"]["!!"] = 6
+TEMPLATE = {
+    "type": "TemplateProcessing",
+    "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+    "pair": [
+        {"SpecialToken": {"id": "<s>", "type_id": 0}},
+        {"Sequence": {"id": "A", "type_id": 0}},
+        {"SpecialToken": {"id": "</s>", "type_id": 0}},
+        {"Sequence": {"id": "B", "type_id": 0}},
+        {"SpecialToken": {"id": "</s>", "type_id": 0}},
+    ],
+    "special_tokens": {
+        "<s>": {"id": "<s>", "ids": [0], "tokens": ["<s>"]},
+        "</s>": {"id": "</s>", "ids": [2], "tokens": ["</s>"]},
+    },
+}
+SETTINGS = {
+    **hub.SETTINGS,
+    "tokenizer_class": "BertTokenizer",
+    "add_prefix_space": True,
+    "added_tokens_decoder": {"4": {"content": "<new>"}},
+}
+INDEX = {"metadata": {}, "weight_map": dict.fromkeys(tensors_of(hub.CONFIG), "model.safetensors")}
+INDEX["weight_map"] = dict(list(INDEX["weight_map"].items())[:3])
+OF_THE_HUB = {
+    "config": ("config.json", hub.CONFIG, ()),
+    "settings": ("tokenizer_config.json", SETTINGS, ()),
+    "word pieces": ("tokenizer.json", WORD_PIECES, ("vocab.txt",)),
+    "byte pairs": ("tokenizer.json", BYTE_PAIRS, ("vocab.txt",)),
+    "template": ("tokenizer.json", dict(BYTE_PAIRS, post_processor=TEMPLATE), ("vocab.txt",)),
+    "vocabulary": ("vocab.json", {"<s>": 0, "</s>": 1, "!": 2, "!!": 3}, ("vocab.txt",)),
+    "added": ("added_tokens.json", {"<new>": 40}, ()),
+    "shards": ("model.safetensors.index.json", INDEX, ()),
+}
+
+
+@pytest.mark.parametrize("name", OF_THE_HUB)
+def test_files_of_the_hub(name, tmp_path):
+    source = tmp_path / "hub"
+    source.mkdir()
+    file, document, gone = OF_THE_HUB[name]
+    for other, content in hub.GOOD.items():
+        if other != "tokenizer.json" and other not in gone:
+            (source / other).write_bytes(content)
+    (source / "merges.txt").write_text("#version: 0.2\n! !\n")
+
+    def convert():
+        return (convert_and_check, source, tmp_path / "new")
+
+    def convert_and_check(argv):
+        convert_checkpoint.main(argv)
+        hub.check_reader(tmp_path / "new")
+
+    faults = faults_of(tmp_path, source / file, [convert], document)
+    (source / file).write_text(json.dumps(document))
+    status, _, said = run(*convert())
+    assert status == 0 or name == "shards", said  # the shards lack nothing but other tensors
     assert not faults, "\n".join(faults)
