@@ -38,8 +38,8 @@ _CELLS_FORM = [[(int, None), (str, None), (int, None), (int, None)]]
 _WINDOWS = "windows-%08d-%08d.npz"
 _WINDOWS_PATTERN = re.compile(r"windows-(\d+)-(\d+)\.npz")
 # The most bytes of results in memory: before they are saved, and when answers are picked.
-BYTES_UNSAVED = 16 << 20
-BYTES_READ_BACK = 32 << 20
+BYTES_UNSAVED = 8 << 20
+BYTES_READ_BACK = 16 << 20
 
 
 # The code that answers depend on: these modules, and every one in these folders.
