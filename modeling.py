@@ -117,7 +117,9 @@ class LayerNorm:
 
 
 def initializer(initializer_range):
-    """BERT's: a normal distribution cut off at two standard deviations."""
+    """BERT's: a normal distribution cut off at two standard deviations; of 0, plain zeros."""
+    if not initializer_range:
+        return tf.zeros_initializer()
     return tf.truncated_normal_initializer(stddev=initializer_range)
 
 

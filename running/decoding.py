@@ -8,6 +8,7 @@ decoded is saved as the work goes on (saved.py), so that a run that was killed g
 
 import collections
 import contextlib
+import dataclasses
 import functools
 import json
 import time
@@ -22,7 +23,7 @@ from common.configuration import BertConfig
 from common.finished import describe
 from common.progress import counted, progress, say
 from common.sample import Sample
-from running import checkpoints, cluster, estimator, loop, sampling, saved
+from running import checkpoints, cluster, estimator, loop, machines, sampling, saved
 from running import input as records
 from running.estimate import Estimate, costs_of
 from running.plan import CELLS_AT_ONCE, description, name_of_run, plan, weighed_by
@@ -30,6 +31,7 @@ from running.writing import picker_of, write, write_attention
 from spans import data_sets, scores
 from spans.windows import make_windows
 from zones import own, sweep
+from zones.calls import with_calls
 from zones.cells import BASELINE, Cell
 from zones.masks import define_own, own_zones
 from zones.reader import Reader
@@ -114,7 +116,11 @@ def best_positions(reading, features, on_tpu=False):
         A dict of tensors, the fields of spans.scores.best_positions; and where zones are weighed,
         saved.WEIGHTS and saved.ROWS.
     """
-    reader = Reader(reading.config, one_hot_embeddings=on_tpu)
+    # The weights are read from a checkpoint: no others are to be drawn.
+    config = dataclasses.replace(reading.config, initializer_range=0.0)
+    reader = Reader(config, one_hot_embeddings=on_tpu)
+    if not on_tpu and not machines.gpus():
+        reader.layers = with_calls(reader.layers)
     batch = records.batch_from(features, on_tpu, reading.score_padding)
     logits, weights, rows = sweep.read_and_weigh(
         reader, batch, reading.cells, reading.variants_at_once, reading.weighed

@@ -33,7 +33,6 @@ from running import checkpoints, machines
 _CHECKPOINT, _INDEX = "model.ckpt", ".index"
 _KEPT_CHECKPOINTS = 3
 _STEPS_BETWEEN_SUMMARIES = 100
-_ONCE = rewriter_config_pb2.RewriterConfig.ONE
 
 # Control-C --------------------------------------------------------------------------------------
 
@@ -363,6 +362,21 @@ def lost_at(step):
 BY_CALLER = tf.RunOptions(inter_op_thread_pool=-1)
 
 
+# Passes of the graph optimiser that take seconds and save nothing in a graph that only decodes.
+_IDLE_PASSES = (
+    "constant_folding", "layout_optimizer", "loop_optimization", "shape_optimization",
+    "dependency_optimization", "implementation_selector", "scoped_allocator_optimization",
+)  # fmt: skip
+
+
+def _optimise_once(options):
+    """Spares a start what finds nothing to do: one round of the graph optimiser, few passes."""
+    options.meta_optimizer_iterations = rewriter_config_pb2.RewriterConfig.ONE
+    options.memory_optimization = rewriter_config_pb2.RewriterConfig.NO_MEM_OPT
+    for name in _IDLE_PASSES:
+        setattr(options, name, rewriter_config_pb2.RewriterConfig.OFF)
+
+
 class Session:
     """A graph with a checkpoint's weights, which several threads may run.
 
@@ -379,8 +393,7 @@ class Session:
             self._inputs, self._outputs = list(inputs), list(outputs)
             saver = tf.train.Saver(tf.trainable_variables())
             config = machines.session_config(mixed_precision, threads=1)
-            # One pass of the graph optimiser is enough: more of them find nothing else to fuse.
-            config.graph_options.rewrite_options.meta_optimizer_iterations = _ONCE
+            _optimise_once(config.graph_options.rewrite_options)
             self._session = tf.Session(config=config)
             # The optimiser's copies of the graph are gone before there are weights.
             self._run = self._session._make_callable_from_options(
