@@ -76,7 +76,9 @@ def golds_of(document):
                 assert qa.get("is_impossible") is None or isinstance(qa["is_impossible"], bool)
                 if answers is None and qa.get("is_impossible"):
                     answers = []
-                if isinstance(answers, dict):
+                if isinstance(answers, dict) and not isinstance(answers["text"], list):
+                    answers = [answers]
+                elif isinstance(answers, dict):
                     starts = answers.get("answer_start", [0] * len(answers["text"]))
                     assert len(list_of(starts)) == len(list_of(answers["text"]))
                     answers = [
