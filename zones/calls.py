@@ -6,18 +6,15 @@ operations again. So each step is built once, with its weights as arguments::
     f = function (hidden, kernel, bias, ...)   built the first time
     f(hidden of layer 1, kernel of layer 1, ...)   f(hidden of layer 2, kernel of layer 2, ...)
 
-The operations are those of modeling.TransformerLayer, so that the numbers are the same, bit for
-bit.
+TensorFlow puts the operations in the place of each call before it runs the graph. So it fuses what
+it fuses anywhere, frees a tensor after its last use, and the numbers are the same, bit for bit. (A
+call that stays holds its inputs until all that follows it is done.)
 """
 
 import copy
 
 import tensorflow.compat.v1 as tf
 from tensorflow.python.framework import function
-
-# TensorFlow 1.15 starts sooner if it calls a function as one. TensorFlow 2 is to put the operations
-# in the place of each call: it fuses products with their bias and residual in the main graph only.
-_CALLS_STAY = tf.__version__.startswith("1.")
 
 
 def with_calls(layers):
@@ -77,7 +74,7 @@ class _Function:
         given = [x for x in arguments if x is not None] + weights
         self._shapes = []
 
-        @function.Defun(*(x.dtype.base_dtype for x in given), noinline=_CALLS_STAY)
+        @function.Defun(*(x.dtype.base_dtype for x in given))
         def body(*inputs):
             """Builds the step with the inputs in the place of arguments and weights."""
             for x, like in zip(inputs, given):
