@@ -42,7 +42,7 @@ test-slow: setup ## Runs the others: kills, clusters, set-ups, downloads, browse
 	@echo "All together take about 20 minutes on two cores."
 	$(PYTHON_HERE) -m pytest -m slow $(ARGS)
 
-fuzz: setup ## Runs the tests that draw examples, with other ones and more: an hour on two cores.
+fuzz: setup ## Runs the tests that draw examples, with other ones and five times as many.
 	$(PYTHON_HERE) -m pytest -m hypothesis --hypothesis-profile=random $(ARGS)
 
 lint: setup ## Checks the code's style and formatting.

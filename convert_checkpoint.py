@@ -58,13 +58,12 @@ def main(argv=None):
     )
     options = parser.parse_args(argv)
     _check_order(options)
-    for flag in (
-        () if options.to_safetensors else ("bert_config_file", "vocab_file", "do_lower_case")
-    ):
-        if getattr(options, flag) is not None:
-            raise UserError(
-                "--%s is for --to-safetensors; a directory of the hub has its own" % flag
-            )
+    of_one_way = ("bert_config_file", "vocab_file", "do_lower_case")
+    given = [flag for flag in of_one_way if getattr(options, flag) is not None]
+    if given and not options.to_safetensors:
+        raise UserError(
+            "--%s is for --to-safetensors; a directory of the hub has its own" % given[0]
+        )
     quiet.prepare()
     if options.to_safetensors:
         lower = {"True": True, "False": False, None: None}[options.do_lower_case]

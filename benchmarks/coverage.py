@@ -49,6 +49,7 @@ def least_coverage(number, broken, mended, error):
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     def likelihoods(mended):
+        """How likely each of the samples is, with as many broken more as the change says."""
         chances = (mended + change, mended, 1 - change - 2 * mended)
         return multinomial.pmf(samples, number, chances)
 

@@ -16,7 +16,6 @@ import gc
 import itertools
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
@@ -27,53 +26,12 @@ from tensorflow.python.distribute import distribute_coordinator
 
 from common import files, quiet
 from common.command_line import UserError
-from common.progress import say
 from running import checkpoints, machines
+from running.stopping import Stop, stopping_gently
 
 _CHECKPOINT, _INDEX = "model.ckpt", ".index"
 _KEPT_CHECKPOINTS = 3
 _STEPS_BETWEEN_SUMMARIES = 100
-
-# Control-C --------------------------------------------------------------------------------------
-
-
-class _Stop:
-    """Whether the user has asked for an end."""
-
-    asked = False
-
-
-@contextlib.contextmanager
-def stopping_gently(first=None):
-    """Takes a first control-C as the wish to end soon; a second one ends the process at once.
-
-    Whoever is in the block looks at ``asked``, and when it has come to a good end, the block raises
-    KeyboardInterrupt. Outside of the main thread, which gets the signal, nothing is changed.
-
-    Args:
-        first: what is done before the end, for the user; None says nothing.
-    """
-    stop = _Stop()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def ask(number, frame):
-        """Takes the signal as the user's wish."""
-        del number, frame
-        stop.asked = True
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        if first:
-            say("\nStopping: %s first. Control-C again ends at once." % first)
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if stop.asked:
-        raise KeyboardInterrupt
-
 
 # Processes and their thread pools ---------------------------------------------------------------
 
@@ -272,7 +230,7 @@ def _train(training, strategy, machine):
 
 @contextlib.contextmanager
 def _never():
-    yield _Stop()
+    yield Stop()
 
 
 def _step_on_all_devices(training, strategy):

@@ -61,7 +61,7 @@ class LayerOfCalls:
         """Calls the function of a step; builds it for the first arguments of such shapes."""
         forms = tuple(None if x is None else (x.dtype, *x.shape.as_list()) for x in arguments)
         if (step, forms) not in self._functions:
-            self._functions[step, forms] = _Function(self._layer, step, arguments)
+            self._functions[step, forms] = _Function(self._layer, self._weights, step, arguments)
         given = [x for x in arguments if x is not None]
         return self._functions[step, forms](*given, *self._weights)
 
@@ -69,8 +69,7 @@ class LayerOfCalls:
 class _Function:
     """A step of a layer as a function of its arguments, those that are not None, and weights."""
 
-    def __init__(self, layer, step, arguments):
-        weights = list(_tensors(layer))
+    def __init__(self, layer, weights, step, arguments):
         given = [x for x in arguments if x is not None] + weights
         self._shapes = []
 
@@ -79,7 +78,7 @@ class _Function:
             """Builds the step with the inputs in the place of arguments and weights."""
             for x, like in zip(inputs, given):
                 x.set_shape(like.shape)
-            others = inputs[len(inputs) - len(weights) :]
+            others = inputs[-len(weights) :]
             same_layer = copy.deepcopy(layer, {id(w): x for w, x in zip(weights, others)})
             rest = iter(inputs)
             results = getattr(same_layer, step)(
